@@ -1,0 +1,46 @@
+/* `mvad-bench step`: measures one configuration, then prints what was measured. */
+#ifndef BENCH_STEP_H
+#define BENCH_STEP_H
+
+#include <stdbool.h>
+
+#include "bench/memory.h"
+#include "cli/common/command.h"
+
+#define STEP_MAX_REPEATS 10000
+#define STEP_MAX_OPS 64
+#define STEP_GEMM_SIZE 2048
+
+struct step_settings {
+    mvad_config config;
+    mvad_precision precision;
+    int batch, repeats, warmup; /* samples a step, timed steps, steps before them */
+    bool train, recompute, ops;
+};
+
+struct step_result {
+    mvad_device_info device;
+    mvad_cost cost;
+    double median, least, most;     /* seconds of a step */
+    double gemm_before, gemm_after; /* multiply-adds a second of the device's matrix product */
+    bool peak_reset;
+    uint64_t measured_bytes; /* peak beyond what was resident before the session was made */
+    mvad_op_time ops[STEP_MAX_OPS];
+    int op_count;
+};
+
+int verb_step(const char *program, const struct command *command, int argc, char **argv);
+
+/* Measures with random images and a model of initial values. */
+mvad_status step_measure(const struct step_settings *settings, mvad_device *device,
+                         struct step_result *result, mvad_error *error);
+
+/* Derived numbers, the same in both forms of the report. */
+double step_gemm_rate(const struct step_result *result); /* mean of both measurements */
+uint64_t step_planned_bytes(const struct step_result *result);
+
+int step_print_text(const struct step_settings *settings, const struct step_result *result);
+int step_print_json(const struct caller *caller, const struct step_settings *settings,
+                    const struct step_result *result);
+
+#endif

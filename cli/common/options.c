@@ -1,0 +1,171 @@
+#include "cli/common/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* popt returns `val` of an option only where it is not 0: every entry gets a number of its own,
+ * above OPTION_HELP_VALUE. */
+static void number_entries(struct poptOption *table, int *next)
+{
+    for (struct poptOption *o = table; o->longName || o->shortName || o->arg; o++) {
+        if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
+            number_entries(o->arg, next);
+        else if (o->val != OPTION_HELP_VALUE)
+            o->val = ++*next;
+    }
+}
+
+static struct poptOption *find_entry(struct poptOption *table, int val)
+{
+    for (struct poptOption *o = table; o->longName || o->shortName || o->arg; o++) {
+        struct poptOption *found = NULL;
+        if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
+            found = find_entry(o->arg, val);
+        else if (o->val == val)
+            found = o;
+        if (found) return found;
+    }
+    return NULL;
+}
+
+/* One decimal integer, up to `*end`; popt alone would take 010 for eight and nothing for zero. */
+static bool parse_integer(const char *text, const char **end, int32_t *value)
+{
+    char *stop;
+    if (!isdigit((unsigned char)text[text[0] == '-'])) return false;
+    errno = 0;
+    long number = strtol(text, &stop, 10);
+    if (errno || number < INT32_MIN || number > INT32_MAX) return false;
+    *value = (int32_t)number;
+    *end = stop;
+    return true;
+}
+
+static int take_value(const struct caller *caller, poptContext context, struct poptOption *entry)
+{
+    switch (entry->argInfo & POPT_ARG_MASK) {
+    case POPT_ARG_STRING: {
+        struct text_option *text = entry->arg;
+        free(text->owned);
+        text->owned = (char *)text->value; /* popt's copy, made just now */
+        return OPTIONS_READ;
+    }
+    case POPT_ARG_INT: {
+        struct number_option *number = entry->arg;
+        char *text = poptGetOptArg(context);
+        const char *end;
+        int code = OPTIONS_READ;
+        if (!text || !parse_integer(text, &end, &number->value) || *end)
+            code = command_fail(caller, EXIT_USAGE, "--%s: '%s' is not a whole number",
+                                entry->longName, text ? text : "");
+        number->given = true;
+        free(text);
+        return code;
+    }
+    default: return OPTIONS_READ;
+    }
+}
+
+/* What popt did not like. Of `--views x` popt names the x alone, of `--views=x` both. */
+static int report_popt(const struct caller *caller, poptContext context,
+                       const char *const *arguments, int reason)
+{
+    const char *bad = poptBadOption(context, POPT_BADOPTION_NOALIAS);
+    for (int i = 1; *bad != '-' && arguments[i]; i++)
+        if (*arguments[i - 1] == '-' && !strcmp(arguments[i], bad))
+            return command_fail(caller, EXIT_USAGE, "%s '%s': %s", arguments[i - 1], bad,
+                                poptStrerror(reason));
+    return command_fail(caller, EXIT_USAGE, "%s: %s", bad, poptStrerror(reason));
+}
+
+static int read_all(const struct caller *caller, poptContext context, const char *const *arguments,
+                    struct poptOption *table)
+{
+    int val;
+    while ((val = poptGetNextOpt(context)) > 0) {
+        if (val == OPTION_HELP_VALUE) {
+            printf("%s %s: %s\n", caller->program, caller->command->name, caller->command->summary);
+            poptPrintHelp(context, stdout, 0);
+            return EXIT_DONE;
+        }
+        int code = take_value(caller, context, find_entry(table, val));
+        if (code != OPTIONS_READ) return code;
+    }
+    if (val < -1) return report_popt(caller, context, arguments, val);
+    const char *extra = poptGetArg(context);
+    if (extra) return command_fail(caller, EXIT_USAGE, "unexpected argument '%s'", extra);
+    return OPTIONS_READ;
+}
+
+int options_parse(const struct caller *caller, struct poptOption *table, int argc, char **argv)
+{
+    int next = OPTION_HELP_VALUE;
+    number_entries(table, &next);
+    char title[64];
+    snprintf(title, sizeof title, "%s %s", caller->program, caller->command->name);
+    const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
+    if (!arguments) return command_fail(caller, EXIT_FAILED, "out of memory");
+    for (int i = 0; i < argc; i++) arguments[i] = argv[i];
+    arguments[0] = title; /* the name in the help's first line */
+
+    int code;
+    poptContext context = poptGetContext(NULL, argc, arguments, table, 0);
+    if (context)
+        code = read_all(caller, context, arguments, table);
+    else
+        code = command_fail(caller, EXIT_FAILED, "out of memory");
+    poptFreeContext(context);
+    free(arguments);
+    return code;
+}
+
+void options_free(struct poptOption *table)
+{
+    for (struct poptOption *o = table; o->longName || o->shortName || o->arg; o++) {
+        if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
+            options_free(o->arg);
+        else if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING)
+            free(((struct text_option *)o->arg)->owned);
+    }
+}
+
+int options_integers(const struct caller *caller, const char *name, const char *text, int count,
+                     int32_t *values)
+{
+    const char *at = text;
+    bool good = true;
+    for (int i = 0; i < count && good; i++) {
+        const char separator = i + 1 < count ? ',' : 0;
+        good = parse_integer(at, &at, &values[i]) && *at == separator;
+        at++;
+    }
+    if (good) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE,
+                        "--%s: '%s' is not %d whole numbers with commas between", name, text, count);
+}
+
+int options_seed(const struct caller *caller, const char *name, const char *text, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (isdigit((unsigned char)*text) && !errno && !*end) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE, "--%s: '%s' is not a whole number from 0 to 2^64 - 1",
+                        name, text);
+}
+
+int options_count(const struct caller *caller, const char *name, int value, int high)
+{
+    if (value >= 1 && value <= high) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE, "--%s is %d; it must be 1 to %d", name, value, high);
+}
+
+int options_required(const struct caller *caller, const char *name, const struct text_option *text)
+{
+    if (text->value && *text->value) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE, "--%s is missing", name);
+}

@@ -1,0 +1,75 @@
+/* Option tables on top of popt. Tables live on the stack of a verb, so that nothing is global:
+ *
+ *     struct text_option out = {0};
+ *     struct number_option seed = {.value = 1};
+ *     struct poptOption table[] = {
+ *         {"out", 'o', POPT_ARG_STRING, &out, 0, "Model file to write", "FILE"},
+ *         {"seed", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &seed, 0, "Seed", "N"},
+ *         OPTION_HELP,
+ *         POPT_TABLEEND};
+ *     int code = options_parse(&caller, table, argc, argv);
+ *     if (code == OPTIONS_READ) ...
+ *     options_free(table);
+ */
+#ifndef CLI_COMMON_OPTIONS_H
+#define CLI_COMMON_OPTIONS_H
+
+#include <popt.h>
+#include <stdbool.h>
+
+#include "cli/common/command.h"
+
+/* `arg` of every POPT_ARG_STRING entry points to one of these, initialised with the default (or
+ * NULL). */
+struct text_option {
+    const char *value;
+    char *owned; /* NULL until the option is given */
+};
+
+/* And of every POPT_ARG_INT entry to one of these. */
+struct number_option {
+    int value;
+    bool given;
+};
+
+/* `arg` of a POPT_ARG_NONE entry points to an int: 0, and 1 where the option is given. */
+
+#define OPTION_HELP                                                                 \
+    {                                                                               \
+        "help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP_VALUE, "Show this help", NULL \
+    }
+#define OPTION_HELP_VALUE 1
+
+/* A table within a table, under a heading of its own in the help. */
+#define OPTION_GROUP(table, heading)                                 \
+    {                                                                \
+        NULL, 0, POPT_ARG_INCLUDE_TABLE, (table), 0, (heading), NULL \
+    }
+
+/* Not an exit code: the options have been read, the verb may go on. */
+#define OPTIONS_READ (-1)
+
+/* Reads argv into the table's variables. `val` of its entries is used here and is to be 0. Returns
+ * OPTIONS_READ, or the exit code to end with: EXIT_DONE where help was asked for and printed,
+ * EXIT_USAGE after a message about an unknown option, a missing value, something that is no decimal
+ * number, or an argument that is no option. */
+int options_parse(const struct caller *caller, struct poptOption *table, int argc, char **argv);
+
+/* Frees the texts given. */
+void options_free(struct poptOption *table);
+
+/* Exactly `count` decimal numbers separated by commas; EXIT_USAGE with the option's name, or
+ * OPTIONS_READ. */
+int options_integers(const struct caller *caller, const char *name, const char *text, int count,
+                     int32_t *values);
+
+/* A whole number that fits 64 bits, without a sign. */
+int options_seed(const struct caller *caller, const char *name, const char *text, uint64_t *value);
+
+/* The number of an option that counts something: 1 to `high`. */
+int options_count(const struct caller *caller, const char *name, int value, int high);
+
+/* The value of an option that must be given. */
+int options_required(const struct caller *caller, const char *name, const struct text_option *text);
+
+#endif

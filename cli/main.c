@@ -1,0 +1,16 @@
+/* The program `mvad`: finds defects on parts photographed from several sides. */
+#include "cli/verbs.h"
+
+int main(int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"devices", "devices of this machine that mvad can run on", verb_devices},
+        {"info", "layers, parameters, multiply-adds and planned memory", verb_info},
+        {"init", "write a model file with initial values", verb_init},
+        {"predict", "score samples and dump features and anomaly maps", verb_predict},
+        {"selftest", "check every op on a device against plain loops", verb_selftest},
+        {0},
+    };
+    return command_main("mvad", "Finds defects on parts photographed from several sides.", commands,
+                        argc, argv);
+}

@@ -1,0 +1,49 @@
+# Finds the libraries and gathers those of the library itself in the target mvad_dependencies.
+include(CheckSymbolExists)
+include(CMakePushCheckState)
+
+find_package(PkgConfig REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS C)
+
+# mvad_find(<prefix> <pkg-config module> <Debian package>): PkgConfig::<prefix>, or a message that says what to install.
+function(mvad_find prefix module package)
+  pkg_check_modules(${prefix} QUIET IMPORTED_TARGET GLOBAL ${module})
+  if(NOT ${prefix}_FOUND)
+    message(FATAL_ERROR "${module} was not found by pkg-config. On Debian: apt install ${package} "
+                        "(scripts/setup.sh installs everything mvad needs).")
+  endif()
+  message(STATUS "Found ${module} ${${prefix}_VERSION}")
+endfunction()
+
+mvad_find(CJSON libcjson libcjson-dev)
+mvad_find(POPT popt libpopt-dev)
+if(MVAD_BUILD_TESTS)
+  mvad_find(CMOCKA cmocka libcmocka-dev)
+endif()
+
+# OpenBLAS by preference; any other library with a CBLAS interface works, with threads it keeps to itself.
+pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET GLOBAL openblas)
+if(OPENBLAS_FOUND)
+  set(MVAD_BLAS PkgConfig::OPENBLAS)
+  message(STATUS "Found openblas ${OPENBLAS_VERSION}")
+else()
+  find_package(BLAS)
+  if(NOT BLAS_FOUND)
+    message(FATAL_ERROR "OpenBLAS was not found by pkg-config, and no other BLAS either. On Debian: apt install "
+                        "libopenblas-openmp-dev (scripts/setup.sh installs everything mvad needs).")
+  endif()
+  set(MVAD_BLAS BLAS::BLAS)
+endif()
+
+cmake_push_check_state(RESET)
+set(CMAKE_REQUIRED_LIBRARIES ${MVAD_BLAS})
+check_symbol_exists(cblas_sgemm cblas.h MVAD_HAVE_CBLAS)
+check_symbol_exists(openblas_set_num_threads cblas.h MVAD_HAVE_OPENBLAS)
+cmake_pop_check_state()
+if(NOT MVAD_HAVE_CBLAS)
+  message(FATAL_ERROR "The BLAS library found has no C interface (cblas_sgemm in cblas.h). "
+                      "On Debian: apt install libopenblas-openmp-dev.")
+endif()
+
+add_library(mvad_dependencies INTERFACE)
+target_link_libraries(mvad_dependencies INTERFACE ${MVAD_BLAS} PkgConfig::CJSON OpenMP::OpenMP_C m)

@@ -1,0 +1,65 @@
+/* The boundary between the core and a device. A backend is one constant struct; its `device` and
+ * `program` are its own. Functions take an mvad_error and return a status unless they cannot fail.
+ * */
+#ifndef GRAPH_BACKEND_H
+#define GRAPH_BACKEND_H
+
+#include "core/graph/graph.h"
+#include "core/graph/plan.h"
+
+/* Wall time of every node of one run, filled by `run` where given. */
+struct run_profile {
+    double *node_seconds; /* graph.node_count entries */
+};
+
+struct backend {
+    const char *name; /* the part of a device id before the colon */
+
+    /* Opens the index-th device. threads: workers, 0 for one a core; ignored where it means
+     * nothing. */
+    mvad_status (*open)(int32_t index, int32_t threads, void **device, mvad_error *error);
+    void (*close)(void *device);
+    void (*describe)(const void *device, mvad_device_info *info);
+
+    /* Device memory. Contents are undefined after alloc. read and write return when the host memory
+     * may be reused. */
+    mvad_status (*alloc)(void *device, size_t bytes, void **buffer, mvad_error *error);
+    void (*free)(void *device, void *buffer);
+    mvad_status (*write)(void *device, void *buffer, size_t offset, const void *data, size_t bytes,
+                         mvad_error *error);
+    mvad_status (*read)(void *device, const void *buffer, size_t offset, void *data, size_t bytes,
+                        mvad_error *error);
+
+    /* Whether the device can run this node, with the reason in `error` where not, and the scratch
+     * memory it will need. */
+    mvad_status (*query)(void *device, const struct graph *graph, const struct node *node,
+                         size_t *workspace_bytes, mvad_error *error);
+
+    /* Binds a planned graph to memory: `segments` holds one buffer each, NULL where a segment is
+     * empty. The graph, the plan and the buffers outlive the program. */
+    mvad_status (*bind)(void *device, const struct graph *graph, const struct plan *plan,
+                        void *const segments[SEGMENT_COUNT], void **program, mvad_error *error);
+    void (*unbind)(void *device, void *program);
+
+    /* Runs all nodes. No allocation and no waiting for the host inside; `profile` may be NULL. */
+    mvad_status (*run)(void *device, void *program, const struct run_profile *profile,
+                       mvad_error *error);
+    /* Returns when everything started has finished. */
+    mvad_status (*sync)(void *device, mvad_error *error);
+
+    /* Multiply-adds a second of a size^3 matrix product, median of `repeats`. */
+    mvad_status (*gemm_rate)(void *device, int64_t size, int32_t repeats, double *macs_per_second,
+                             mvad_error *error);
+};
+
+/* The public handle. */
+struct mvad_device {
+    const struct backend *backend;
+    void *state; /* what backend->open returned */
+};
+
+/* All backends of this build, in the order they are tried; NULL-terminated. (core/backends.c: the
+ * one file that names them.) */
+extern const struct backend *const backend_registry[];
+
+#endif

@@ -1,0 +1,234 @@
+#include "core/graph/executor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/memory.h"
+
+struct executor {
+    mvad_device *device;
+    struct graph graph;
+    struct plan plan;
+    void *segments[SEGMENT_COUNT];
+    void *program;
+};
+
+/* Asks the device about every node; *workspace is an array of graph->node_count sizes, freed by the
+ * caller. */
+static mvad_status query_nodes(mvad_device *device, const struct graph *graph, size_t **workspace,
+                               mvad_error *error)
+{
+    *workspace = calloc(graph->node_count + 1, sizeof **workspace);
+    if (!*workspace) return error_out_of_memory(error, "workspaces", graph->node_count);
+    for (size_t i = 0; i < graph->node_count; i++) {
+        mvad_status status =
+            device->backend->query(device->state, graph, &graph->nodes[i], &(*workspace)[i], error);
+        if (status) return status;
+    }
+    return MVAD_OK;
+}
+
+static mvad_status lay_out_and_plan(mvad_device *device, struct graph *graph, struct plan *plan,
+                                    mvad_error *error)
+{
+    size_t *workspace = NULL;
+    mvad_status status = graph_status(graph, error);
+    if (!status) status = graph_layout(graph, error);
+    if (!status) status = query_nodes(device, graph, &workspace, error);
+    if (!status) status = plan_graph(graph, workspace, plan, error);
+    if (!status) graph->segment_bytes[SEGMENT_ARENA] = plan->arena_bytes;
+    free(workspace);
+    return status;
+}
+
+static mvad_status write_zeros(struct executor *executor, enum segment segment, mvad_error *error)
+{
+    const size_t chunk = 1 << 20;
+    void *zeros = calloc(1, chunk);
+    if (!zeros) return error_out_of_memory(error, "clearing device memory", chunk);
+    mvad_status status = MVAD_OK;
+    const struct mvad_device *device = executor->device;
+    for (size_t at = 0; at < executor->graph.segment_bytes[segment] && !status; at += chunk) {
+        size_t left = executor->graph.segment_bytes[segment] - at;
+        status = device->backend->write(device->state, executor->segments[segment], at, zeros,
+                                        left < chunk ? left : chunk, error);
+    }
+    free(zeros);
+    return status;
+}
+
+mvad_status executor_create(mvad_device *device, struct graph *graph, struct executor **executor,
+                            mvad_error *error)
+{
+    *executor = NULL;
+    struct executor *e = calloc(1, sizeof *e);
+    if (!e) {
+        graph_free(graph);
+        return error_out_of_memory(error, "executor", sizeof *e);
+    }
+    e->device = device;
+    e->graph = *graph;
+    *graph = (struct graph){.real = e->graph.real};
+    mvad_status status = lay_out_and_plan(device, &e->graph, &e->plan, error);
+    for (int s = 0; s < SEGMENT_COUNT && !status; s++) {
+        if (!e->graph.segment_bytes[s]) continue;
+        status = device->backend->alloc(device->state, e->graph.segment_bytes[s], &e->segments[s],
+                                        error);
+        if (!status && s != SEGMENT_ARENA) status = write_zeros(e, (enum segment)s, error);
+    }
+    if (!status)
+        status = device->backend->bind(device->state, &e->graph, &e->plan, e->segments, &e->program,
+                                       error);
+    if (status) {
+        executor_destroy(e);
+        return status;
+    }
+    *executor = e;
+    return MVAD_OK;
+}
+
+void executor_destroy(struct executor *executor)
+{
+    if (!executor) return;
+    const struct mvad_device *device = executor->device;
+    if (executor->program) device->backend->unbind(device->state, executor->program);
+    for (int s = 0; s < SEGMENT_COUNT; s++)
+        if (executor->segments[s]) device->backend->free(device->state, executor->segments[s]);
+    plan_free(&executor->plan);
+    graph_free(&executor->graph);
+    free(executor);
+}
+
+const struct graph *executor_graph(const struct executor *executor)
+{
+    return &executor->graph;
+}
+
+const struct plan *executor_plan(const struct executor *executor)
+{
+    return &executor->plan;
+}
+
+static mvad_status check_access(const struct executor *executor, value_id id, bool reading,
+                                mvad_error *error)
+{
+    if (id >= executor->graph.value_count)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "executor: no such value");
+    const struct value *value = &executor->graph.values[id];
+    const char *name = value->name ? value->name : "unnamed value";
+    if (value->offset == OFFSET_UNUSED)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: not part of this graph", name);
+    if (value->segment == SEGMENT_ARENA && !(reading && value->output))
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: not an output of this graph",
+                         name);
+    return MVAD_OK;
+}
+
+mvad_status executor_write(struct executor *executor, value_id id, const void *data,
+                           mvad_error *error)
+{
+    mvad_status status = check_access(executor, id, false, error);
+    if (status) return status;
+    const struct value *value = &executor->graph.values[id];
+    const struct mvad_device *device = executor->device;
+    return device->backend->write(device->state, executor->segments[value->segment], value->offset,
+                                  data, value_bytes(value), error);
+}
+
+mvad_status executor_read(struct executor *executor, value_id id, void *data, mvad_error *error)
+{
+    mvad_status status = check_access(executor, id, true, error);
+    if (status) return status;
+    const struct value *value = &executor->graph.values[id];
+    const struct mvad_device *device = executor->device;
+    return device->backend->read(device->state, executor->segments[value->segment], value->offset,
+                                 data, value_bytes(value), error);
+}
+
+/* The size of a real value that doubles are converted to or from, with a buffer for it. */
+static mvad_status conversion_buffer(const struct executor *executor, value_id id, float **buffer,
+                                     mvad_error *error)
+{
+    const struct value *value = &executor->graph.values[id];
+    *buffer = NULL;
+    if (value->dtype == DTYPE_F64) return MVAD_OK;
+    if (value->dtype != DTYPE_F32)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: not a floating-point value",
+                         value->name ? value->name : "value");
+    *buffer = memory_allocate(value_bytes(value));
+    return *buffer ? MVAD_OK : error_out_of_memory(error, "conversion", value_bytes(value));
+}
+
+mvad_status executor_write_double(struct executor *executor, value_id id, const double *data,
+                                  mvad_error *error)
+{
+    float *buffer = NULL;
+    mvad_status status = check_access(executor, id, false, error);
+    if (!status) status = conversion_buffer(executor, id, &buffer, error);
+    if (status) return status;
+    if (buffer) {
+        int64_t count = value_count_elements(&executor->graph.values[id]);
+        for (int64_t i = 0; i < count; i++) buffer[i] = (float)data[i];
+    }
+    status = executor_write(executor, id, buffer ? (const void *)buffer : data, error);
+    free(buffer);
+    return status;
+}
+
+/* Reads the bytes of a value's size and type at its offset in a segment, as doubles. */
+static mvad_status read_double_from(struct executor *executor, enum segment segment, value_id id,
+                                    double *data, mvad_error *error)
+{
+    const struct value *value = &executor->graph.values[id];
+    const struct mvad_device *device = executor->device;
+    float *buffer = NULL;
+    mvad_status status = conversion_buffer(executor, id, &buffer, error);
+    if (status) return status;
+    status = device->backend->read(device->state, executor->segments[segment], value->offset,
+                                   buffer ? (void *)buffer : data, value_bytes(value), error);
+    if (!status && buffer) {
+        int64_t count = value_count_elements(value);
+        for (int64_t i = 0; i < count; i++) data[i] = buffer[i];
+    }
+    free(buffer);
+    return status;
+}
+
+mvad_status executor_read_double(struct executor *executor, value_id id, double *data,
+                                 mvad_error *error)
+{
+    mvad_status status = check_access(executor, id, true, error);
+    if (status) return status;
+    return read_double_from(executor, executor->graph.values[id].segment, id, data, error);
+}
+
+mvad_status executor_read_mirror(struct executor *executor, enum segment segment,
+                                 value_id parameter, double *data, mvad_error *error)
+{
+    mvad_status status = check_access(executor, parameter, true, error);
+    if (status) return status;
+    if (executor->graph.values[parameter].segment != SEGMENT_TRAINABLE ||
+        !executor->segments[segment])
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has no gradient or moments here",
+                         executor->graph.values[parameter].name);
+    return read_double_from(executor, segment, parameter, data, error);
+}
+
+mvad_status executor_run(struct executor *executor, const struct run_profile *profile,
+                         mvad_error *error)
+{
+    const struct mvad_device *device = executor->device;
+    mvad_status status = device->backend->run(device->state, executor->program, profile, error);
+    return status ? status : device->backend->sync(device->state, error);
+}
+
+mvad_status executor_plan_bytes(mvad_device *device, struct graph *graph, size_t *arena_bytes,
+                                mvad_error *error)
+{
+    struct plan plan = {0};
+    mvad_status status = lay_out_and_plan(device, graph, &plan, error);
+    *arena_bytes = plan.arena_bytes;
+    plan_free(&plan);
+    return status;
+}

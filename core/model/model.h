@@ -1,0 +1,24 @@
+/* A model's inside, and its way onto a device. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "core/graph/executor.h"
+#include "core/model/parameters.h"
+
+struct mvad_model {
+    mvad_config config;
+    struct parameter_table table;
+    float *values; /* table.elements, every parameter in PyTorch's layout at its offset */
+};
+
+/* Writes every constant, parameter and statistic a graph uses: from the model, computed (position
+ * encodings), or folded. */
+mvad_status model_upload(const struct mvad_model *model, struct executor *executor,
+                         mvad_error *error);
+
+/* Sine position encoding (1, height, width, channels) in double: the first half of the channels
+ * from the row, the second from the column; channel pair i of a half is sin and cos of 2 pi (p + 1)
+ * / (n + 1e-6) / 10000^(2i / half) at p of n. channels is a multiple of 4. */
+void position_encoding(int64_t height, int64_t width, int64_t channels, double *values);
+
+#endif

@@ -1,0 +1,15 @@
+/* Between the caller's NCHW float images and features and a graph's NHWC values. */
+#ifndef SCORE_IMAGES_H
+#define SCORE_IMAGES_H
+
+#include "core/graph/executor.h"
+
+/* Writes `images` (N,C,H,W) into the value `id` (N,H,W,C) through `staging`, value_bytes of it
+ * long. */
+mvad_status images_write(struct executor *executor, value_id id, const float *images, void *staging,
+                         mvad_error *error);
+
+/* Reads the value `id` (N,H,W,C) as float (N,C,H,W). */
+mvad_status images_read(struct executor *executor, value_id id, float *values, mvad_error *error);
+
+#endif

@@ -1,0 +1,241 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/base/random.h"
+#include "core/graph/profile.h"
+#include "core/model/cost.h"
+#include "core/model/model.h"
+#include "core/model/network.h"
+#include "core/score/images.h"
+
+struct mvad_trainer {
+    struct executor *executor;
+    struct parameter_table table;
+    mvad_config config;
+    mvad_trainer_options options;
+    double paper_macs;
+    uint64_t step; /* done so far */
+    value_id images, hyper, random, loss, gradient_norm;
+    void *staging; /* one batch of images in the graph's layout and type */
+};
+
+mvad_trainer_options mvad_trainer_options_default(void)
+{
+    return (mvad_trainer_options){.size = sizeof(mvad_trainer_options),
+                                  .samples = 8,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.999,
+                                  .epsilon = 1e-8,
+                                  .weight_decay = 1e-4,
+                                  .clip_norm = 5,
+                                  .loss_weight = 5,
+                                  .dropout = 0.1,
+                                  .drop_path = 0.1};
+}
+
+static mvad_status check_options(const mvad_trainer_options *options, mvad_error *error)
+{
+    if (!options || options->size != sizeof *options)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
+    if ((unsigned)options->precision >= MVAD_PRECISION_COUNT)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "precision is out of range");
+    const double betas[2] = {options->beta1, options->beta2};
+    for (int i = 0; i < 2; i++)
+        if (!(betas[i] >= 0 && betas[i] < 1))
+            return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "beta%d must be in [0, 1)", i + 1);
+    if (!(options->epsilon > 0) || !(options->weight_decay >= 0) || !(options->clip_norm > 0) ||
+        !(options->learning_rate >= 0))
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "epsilon and clip norm must be positive, weight decay and learning rate "
+                         "not negative");
+    return MVAD_OK;
+}
+
+static mvad_status find_values(mvad_trainer *trainer, mvad_error *error)
+{
+    const struct graph *graph = executor_graph(trainer->executor);
+    trainer->images = graph_find(graph, "images");
+    trainer->hyper = graph_find(graph, "hyper");
+    trainer->random = graph_find(graph, "random"); /* VALUE_NONE without dropout */
+    trainer->loss = graph_find(graph, "loss");
+    trainer->gradient_norm = graph_find(graph, "gradient_norm");
+    size_t bytes = value_bytes(&graph->values[trainer->images]);
+    trainer->staging = memory_allocate(bytes);
+    return trainer->staging ? MVAD_OK : error_out_of_memory(error, "images", bytes);
+}
+
+mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
+                                const mvad_trainer_options *options, mvad_trainer **trainer,
+                                mvad_error *error)
+{
+    if (!trainer) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer is NULL");
+    *trainer = NULL;
+    if (!model || !device)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model or device is NULL");
+    mvad_status status = check_options(options, error);
+    if (status) return status;
+    mvad_trainer *t = calloc(1, sizeof *t);
+    if (!t) return error_out_of_memory(error, "trainer", sizeof *t);
+    t->config = model->config;
+    t->options = *options;
+    if (!t->options.views) t->options.views = model->config.views;
+    if (t->options.learning_rate == 0)
+        t->options.learning_rate = 0.005 * t->options.samples * t->options.views / 16;
+    struct built_graph built;
+    status = network_build_training(&model->config, &t->options, &built, error);
+    if (!status) status = executor_create(device, &built.graph, &t->executor, error);
+    if (!status) status = model_upload(model, t->executor, error);
+    if (!status) status = network_parameters(&model->config, &t->table, error);
+    if (!status) status = find_values(t, error);
+    if (status) {
+        mvad_trainer_destroy(t);
+        return status;
+    }
+    t->paper_macs = built.paper_macs;
+    *trainer = t;
+    return error_clear(error);
+}
+
+/* Everything a step reads that changes from step to step: images, random state, optimizer settings.
+ * */
+static mvad_status write_inputs(mvad_trainer *trainer, const float *images, mvad_error *error)
+{
+    const mvad_trainer_options *options = &trainer->options;
+    double step = (double)(trainer->step + 1), beta[2] = {options->beta1, options->beta2};
+    /* The moments decay by the betas as the device has them; their bias corrections have to agree
+     * with that. */
+    if (options->precision == MVAD_PRECISION_F32)
+        for (int i = 0; i < 2; i++) beta[i] = (double)(float)beta[i];
+    const double hyper[ADAMW_HYPER_COUNT] = {
+        [ADAMW_LEARNING_RATE] = options->learning_rate,
+        [ADAMW_BETA1] = beta[0],
+        [ADAMW_BETA2] = beta[1],
+        [ADAMW_EPSILON] = options->epsilon,
+        [ADAMW_WEIGHT_DECAY] = options->weight_decay,
+        [ADAMW_BIAS1] = 1 - pow(beta[0], step),
+        [ADAMW_BIAS2] = 1 - pow(beta[1], step),
+        [ADAMW_CLIP_NORM] = options->clip_norm,
+    };
+    const struct random_state random = {(uint32_t)options->seed, (uint32_t)(options->seed >> 32),
+                                        (uint32_t)trainer->step, 0};
+    mvad_status status =
+        images_write(trainer->executor, trainer->images, images, trainer->staging, error);
+    if (!status) status = executor_write_double(trainer->executor, trainer->hyper, hyper, error);
+    if (!status && value_present(trainer->random))
+        status = executor_write(trainer->executor, trainer->random, &random, error);
+    return status;
+}
+
+mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images, mvad_step_result *result,
+                              mvad_error *error)
+{
+    if (!trainer || !images || !result)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer, images or result is NULL");
+    mvad_status status = write_inputs(trainer, images, error);
+    if (!status) status = executor_run(trainer->executor, NULL, error);
+    if (!status)
+        status = executor_read_double(trainer->executor, trainer->loss, &result->loss, error);
+    if (!status)
+        status = executor_read_double(trainer->executor, trainer->gradient_norm,
+                                      &result->gradient_norm, error);
+    if (status) return status;
+    trainer->step++;
+    if (!isfinite(result->loss) || !isfinite(result->gradient_norm))
+        return error_set(error, MVAD_ERROR_NUMERIC, "step %llu: loss %g, gradient norm %g",
+                         (unsigned long long)trainer->step, result->loss, result->gradient_norm);
+    return MVAD_OK;
+}
+
+mvad_status mvad_trainer_set_learning_rate(mvad_trainer *trainer, double learning_rate,
+                                           mvad_error *error)
+{
+    if (!trainer || !(learning_rate >= 0) || isinf(learning_rate))
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "trainer is NULL or the learning rate is not a non-negative number");
+    trainer->options.learning_rate = learning_rate;
+    return error_clear(error);
+}
+
+mvad_status mvad_trainer_read(mvad_trainer *trainer, mvad_trainer_value what, const char *name,
+                              double *values, size_t count, mvad_error *error)
+{
+    static const enum segment segments[] = {
+        [MVAD_TRAINER_GRADIENT] = SEGMENT_GRADIENT,
+        [MVAD_TRAINER_MOMENT1] = SEGMENT_MOMENT1,
+        [MVAD_TRAINER_MOMENT2] = SEGMENT_MOMENT2,
+    };
+    if (!trainer || !name || !values || (unsigned)what > MVAD_TRAINER_MOMENT2)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL or out of range");
+    const struct parameter *parameter = parameter_table_find(&trainer->table, name);
+    value_id id = graph_find(executor_graph(trainer->executor), name);
+    if (!parameter || id == VALUE_NONE || parameter->kind == MVAD_PARAMETER_FROZEN)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: nothing the trainer trains", name);
+    if (parameter->count != count)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has %zu elements, not %zu", name,
+                         parameter->count, count);
+    double *raw = memory_allocate(count * sizeof *raw);
+    if (!raw) return error_out_of_memory(error, name, count * sizeof *raw);
+    mvad_status status =
+        what == MVAD_TRAINER_PARAMETER
+            ? executor_read_double(trainer->executor, id, raw, error)
+            : executor_read_mirror(trainer->executor, segments[what], id, raw, error);
+    if (!status) parameter_from_graph(parameter, raw, values);
+    free(raw);
+    return status;
+}
+
+mvad_status mvad_trainer_export(mvad_trainer *trainer, mvad_model *model, mvad_error *error)
+{
+    if (!trainer || !model)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer or model is NULL");
+    if (memcmp(&trainer->config, &model->config, sizeof model->config))
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "the model's configuration is not the trainer's");
+    mvad_status status = error_clear(error);
+    for (size_t i = 0; i < model->table.count && !status; i++) {
+        const struct parameter *parameter = &model->table.items[i];
+        if (parameter->kind == MVAD_PARAMETER_FROZEN) continue;
+        double *values = memory_allocate(parameter->count * sizeof *values);
+        if (!values) return error_out_of_memory(error, parameter->name, parameter->count * 8);
+        status = mvad_trainer_read(trainer, MVAD_TRAINER_PARAMETER, parameter->name, values,
+                                   parameter->count, error);
+        for (size_t e = 0; e < parameter->count && !status; e++)
+            model->values[parameter->offset + e] = (float)values[e];
+        free(values);
+    }
+    return status;
+}
+
+mvad_status mvad_trainer_cost(const mvad_trainer *trainer, mvad_cost *cost, mvad_error *error)
+{
+    if (!trainer || !cost)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer or cost is NULL");
+    *cost = (mvad_cost){.activations_bytes = executor_plan(trainer->executor)->arena_bytes};
+    cost_from_graph(executor_graph(trainer->executor), trainer->paper_macs, cost);
+    cost_from_parameters(&trainer->table, cost);
+    return error_clear(error);
+}
+
+mvad_status mvad_trainer_profile(mvad_trainer *trainer, const float *images,
+                                 void (*visit)(const mvad_op_time *row, void *user), void *user,
+                                 mvad_error *error)
+{
+    if (!trainer || !images || !visit)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
+    mvad_status status = write_inputs(trainer, images, error);
+    if (!status) status = profile_run(trainer->executor, visit, user, error);
+    if (!status) trainer->step++;
+    return status;
+}
+
+void mvad_trainer_destroy(mvad_trainer *trainer)
+{
+    if (!trainer) return;
+    executor_destroy(trainer->executor);
+    parameter_table_free(&trainer->table);
+    free(trainer->staging);
+    free(trainer);
+}

@@ -1,0 +1,454 @@
+/* mvad: multi-view anomaly detection. The public C API.
+ *
+ * Score one part photographed from five sides:
+ *
+ *     mvad_error error;
+ *     mvad_device *device = NULL;
+ *     mvad_model *model = NULL;
+ *     mvad_session *session = NULL;
+ *     mvad_session_options options = mvad_session_options_default();
+ *     float score = 0;
+ *
+ *     if (mvad_device_open("cpu", 0, &device, &error) ||
+ *         mvad_model_load("model.safetensors", NULL, &model, &error) ||
+ *         mvad_session_create(model, device, &options, &session, &error) ||
+ *         mvad_session_run(session, images, &error) ||            // float (5, 3, 256, 256)
+ *         mvad_session_read(session, MVAD_OUTPUT_SAMPLE_SCORE, &score, 1, &error))
+ *         fprintf(stderr, "%s\n", error.message);
+ *
+ *     mvad_session_destroy(session);
+ *     mvad_model_destroy(model);
+ *     mvad_device_close(device);
+ *
+ * Conventions
+ * - Every function that can fail returns an mvad_status (MVAD_OK is 0) and, where `error` is not
+ * NULL, writes one
+ * line there that names what was wrong. The library never prints, exits or aborts, and keeps no
+ * global state.
+ *   - `destroy` and `close` accept NULL. Output pointers are set to NULL on failure.
+ * - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
+ * consecutive.
+ * Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406), std (0.229, 0.224,
+ * 0.225).
+ * - Threads: a model may be read by any number of threads at a time; a session and a trainer belong
+ * to one thread at a time.
+ */
+#ifndef MVAD_H
+#define MVAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MVAD_VERSION_MAJOR 0
+#define MVAD_VERSION_MINOR 1
+#define MVAD_VERSION_PATCH 0
+
+#if defined(_WIN32)
+#define MVAD_API
+#else
+#define MVAD_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status
+ * -------------------------------------------------------------------------------------------------
+ * */
+
+typedef enum mvad_status {
+    MVAD_OK = 0,
+    MVAD_ERROR_INVALID_ARGUMENT, /* a value outside its documented range, or shapes that do not fit together */
+    MVAD_ERROR_OUT_OF_MEMORY, /* of the host or of the device */
+    MVAD_ERROR_IO,            /* a file could not be opened, read, written or replaced */
+    MVAD_ERROR_FORMAT,        /* a file was read but is not what it should be */
+    MVAD_ERROR_UNSUPPORTED,   /* the device or this build cannot do it */
+    MVAD_ERROR_DEVICE,        /* no such device, or it failed while running */
+    MVAD_ERROR_NUMERIC        /* a NaN or an infinity where a number was needed */
+} mvad_status;
+
+typedef struct mvad_error {
+    mvad_status status;
+    char message[512]; /* one line, no trailing newline; empty when status is MVAD_OK */
+} mvad_error;
+
+/* The library's version, "major.minor.patch". */
+MVAD_API const char *mvad_version(void);
+
+/* A short English name of a status, for example "out of memory". Never NULL. */
+MVAD_API const char *mvad_status_name(mvad_status status);
+
+/* ---- configuration
+ * ------------------------------------------------------------------------------------------ */
+
+#define MVAD_SCALES 3
+#define MVAD_MAX_VIEWS 16
+#define MVAD_MAX_BLOCKS 8
+#define MVAD_MAX_IMAGE_SIZE 1024
+
+typedef enum mvad_backbone {
+    MVAD_BACKBONE_RESNET18 = 0,
+    MVAD_BACKBONE_RESNET34,
+    MVAD_BACKBONE_RESNET50,
+    MVAD_BACKBONE_WIDE_RESNET50_2,
+    MVAD_BACKBONE_COUNT
+} mvad_backbone;
+
+/* What the keys, queries and values of the cross-view attention are. */
+typedef enum mvad_projection {
+    MVAD_PROJECTION_NONE = 0, /* the features themselves (the authors' released code) */
+    MVAD_PROJECTION_QKV,      /* three linear layers of them (the paper, equation 2) */
+    MVAD_PROJECTION_COUNT
+} mvad_projection;
+
+typedef struct mvad_config {
+    mvad_backbone backbone;
+    mvad_projection projection;
+    int32_t route_projection; /* 0 or 1: a linear layer on the queries before routing (Table VI, rows 3 and 6) */
+    int32_t views;      /* views of a sample, 1 to MVAD_MAX_VIEWS */
+    int32_t image_size; /* pixels a side, a multiple of 32 from 32 to MVAD_MAX_IMAGE_SIZE */
+    int32_t windows[MVAD_SCALES]; /* attention windows a side at strides 4, 8, 16 */
+    int32_t topk[MVAD_SCALES]; /* windows of the other views a window attends to (all, where there are fewer) */
+    int32_t blocks[MVAD_SCALES]; /* attention blocks at each scale, 1 to MVAD_MAX_BLOCKS */
+} mvad_config;
+
+/* The paper's default: resnet34, qkv, 5 views, 256 pixels, windows 8,8,8, top-K 16,32,64, blocks
+ * 1,2,4. */
+MVAD_API mvad_config mvad_config_default(void);
+
+/* MVAD_OK, or MVAD_ERROR_INVALID_ARGUMENT naming the first field out of range and its rule. */
+MVAD_API mvad_status mvad_config_check(const mvad_config *config, mvad_error *error);
+
+/* "resnet34" and so on; NULL for a value out of range. */
+MVAD_API const char *mvad_backbone_name(mvad_backbone backbone);
+MVAD_API const char *mvad_projection_name(mvad_projection projection);
+
+/* The inverse; MVAD_ERROR_INVALID_ARGUMENT lists the known names. */
+MVAD_API mvad_status mvad_backbone_from_name(const char *name, mvad_backbone *backbone,
+                                             mvad_error *error);
+MVAD_API mvad_status mvad_projection_from_name(const char *name, mvad_projection *projection,
+                                               mvad_error *error);
+
+/* ---- tensor files (safetensors)
+ * ----------------------------------------------------------------------------- */
+
+/* Named float32 tensors and string metadata in memory, as read from or to be written to a
+ * .safetensors file. */
+typedef struct mvad_tensors mvad_tensors;
+
+typedef struct mvad_tensor_view {
+    const char *name;  /* owned by the set */
+    const float *data; /* row-major, owned by the set */
+    int32_t rank;      /* 0 to 8 */
+    int64_t shape[8];
+    size_t count; /* elements: the product of shape, 1 for rank 0 */
+} mvad_tensor_view;
+
+/* An empty set. */
+MVAD_API mvad_status mvad_tensors_create(mvad_tensors **tensors, mvad_error *error);
+
+/* Reads a file. F32 is taken as it is; F64, F16 and BF16 are converted; integer tensors are an
+ * error when they are asked for, not when the file is read. Every rule of the format is checked
+ * before a byte of data is used: MVAD_ERROR_IO or MVAD_ERROR_FORMAT with the file's name. */
+MVAD_API mvad_status mvad_tensors_load(const char *path, mvad_tensors **tensors, mvad_error *error);
+
+/* Writes to a temporary file beside `path`, syncs it and renames it over `path`: a failure leaves
+ * the old file. */
+MVAD_API mvad_status mvad_tensors_save(const mvad_tensors *tensors, const char *path,
+                                       mvad_error *error);
+
+/* Copies a tensor in. A name already present is MVAD_ERROR_INVALID_ARGUMENT. */
+MVAD_API mvad_status mvad_tensors_add(mvad_tensors *tensors, const char *name, int32_t rank,
+                                      const int64_t *shape, const float *data, mvad_error *error);
+
+/* Number of tensors, and the i-th in the order of the file's header (or of adding). `data` is NULL
+ * for a tensor that is not of a float type. */
+MVAD_API size_t mvad_tensors_count(const mvad_tensors *tensors);
+MVAD_API mvad_status mvad_tensors_at(const mvad_tensors *tensors, size_t index,
+                                     mvad_tensor_view *view, mvad_error *error);
+
+/* The tensor of that name; MVAD_ERROR_FORMAT naming the file and the tensor where it is missing or
+ * not a float type. */
+MVAD_API mvad_status mvad_tensors_find(const mvad_tensors *tensors, const char *name,
+                                       mvad_tensor_view *view, mvad_error *error);
+
+/* Metadata: the value, or NULL; set copies both strings and replaces an old value. */
+MVAD_API const char *mvad_tensors_metadata(const mvad_tensors *tensors, const char *key);
+MVAD_API mvad_status mvad_tensors_set_metadata(mvad_tensors *tensors, const char *key,
+                                               const char *value, mvad_error *error);
+
+MVAD_API void mvad_tensors_destroy(mvad_tensors *tensors);
+
+/* ---- devices
+ * ------------------------------------------------------------------------------------------------
+ * */
+
+typedef struct mvad_device mvad_device;
+
+typedef struct mvad_device_info {
+    char id[32];           /* "cpu" */
+    char name[128];        /* the processor's name */
+    char details[256];     /* instruction set and libraries in use */
+    int32_t threads;       /* worker threads; 0 where it means nothing */
+    uint64_t memory_bytes; /* memory of the device */
+} mvad_device_info;
+
+/* Opens a device by id ("cpu"). threads: workers of a CPU device, 0 for one a core. Unknown id:
+ * MVAD_ERROR_DEVICE. */
+MVAD_API mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **device,
+                                      mvad_error *error);
+MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device_info *info,
+                                          mvad_error *error);
+
+/* Rate of the device's own matrix product, size x size x size, in multiply-adds a second: the
+ * median of `repeats` runs. The yardstick of mvad-bench. */
+MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
+                                           double *macs_per_second, mvad_error *error);
+
+/* Close after the sessions and trainers on it are destroyed. */
+MVAD_API void mvad_device_close(mvad_device *device);
+
+typedef enum mvad_precision {
+    MVAD_PRECISION_F32 = 0,
+    MVAD_PRECISION_F64, /* CPU only: for checking numbers */
+    MVAD_PRECISION_COUNT
+} mvad_precision;
+
+/* ---- models
+ * -------------------------------------------------------------------------------------------------
+ * */
+
+/* A configuration and its parameters in host memory, float32, under the names of the released
+ * PyTorch model. */
+typedef struct mvad_model mvad_model;
+
+typedef enum mvad_parameter_kind {
+    MVAD_PARAMETER_TRAINABLE = 0, /* fusion and student weights */
+    MVAD_PARAMETER_STATISTIC,     /* their batch norms' running means and variances */
+    MVAD_PARAMETER_FROZEN /* the teacher, and the route projection, which no gradient reaches */
+} mvad_parameter_kind;
+
+typedef struct mvad_parameter {
+    const char *name; /* owned by the model */
+    mvad_parameter_kind kind;
+    int32_t rank;
+    int64_t shape[4]; /* PyTorch's layout: OIHW, IOHW for transposed convolutions */
+    size_t count;
+} mvad_parameter;
+
+/* A model with initial values: convolutions Kaiming normal (fan out, ReLU gain), linear layers
+ * uniform +-1/sqrt(fan in), norms 1 and 0. The same seed gives the same values everywhere. The
+ * teacher is random as well. */
+MVAD_API mvad_status mvad_model_create(const mvad_config *config, uint64_t seed, mvad_model **model,
+                                       mvad_error *error);
+
+/* Reads a model file. `config` NULL: the file's metadata tell the configuration; otherwise `config`
+ * is used and fields the metadata contradict are an error. Missing, unexpected and mis-shaped
+ * tensors and NaNs are MVAD_ERROR_FORMAT naming the first of them and their number. */
+MVAD_API mvad_status mvad_model_load(const char *path, const mvad_config *config,
+                                     mvad_model **model, mvad_error *error);
+
+/* Writes all parameters and the configuration; same guarantees as mvad_tensors_save. */
+MVAD_API mvad_status mvad_model_save(const mvad_model *model, const char *path, mvad_error *error);
+
+MVAD_API mvad_config mvad_model_config(const mvad_model *model);
+MVAD_API size_t mvad_model_parameter_count(const mvad_model *model);
+MVAD_API mvad_status mvad_model_parameter_at(const mvad_model *model, size_t index,
+                                             mvad_parameter *parameter, mvad_error *error);
+
+/* Copies one parameter out of or into the model in PyTorch's layout; `count` must be the
+ * parameter's. Writing must not happen while another thread reads; sessions take the values at
+ * their creation. */
+MVAD_API mvad_status mvad_model_read_parameter(const mvad_model *model, const char *name,
+                                               float *values, size_t count, mvad_error *error);
+MVAD_API mvad_status mvad_model_write_parameter(mvad_model *model, const char *name,
+                                                const float *values, size_t count,
+                                                mvad_error *error);
+
+MVAD_API void mvad_model_destroy(mvad_model *model);
+
+/* ---- what a computation costs
+ * ------------------------------------------------------------------------------- */
+
+typedef struct mvad_cost {
+    uint64_t parameters; /* of teacher, fusion and student, without running statistics (the paper's count) */
+    uint64_t parameters_trainable; /* those that training changes: fusion and student */
+    double macs; /* multiply-adds of one pass, counted as the paper does (see docs/architecture.md) */
+    double macs_executed; /* of convolutions, matrix products and attention, after fusion, as executed */
+    double traffic_bytes;       /* bytes all nodes read and write, caches left aside */
+    uint64_t weights_bytes;     /* parameters, gradients and optimizer state on the device */
+    uint64_t activations_bytes; /* the planned arena: activations and workspaces together */
+    uint64_t nodes;             /* graph nodes after fusion */
+} mvad_cost;
+
+/* ---- inference
+ * ---------------------------------------------------------------------------------------------- */
+
+typedef struct mvad_session mvad_session;
+
+typedef struct mvad_session_options {
+    size_t size;     /* sizeof(mvad_session_options), set by ..._default: lets the structure grow */
+    int32_t samples; /* samples a run, default 1 */
+    int32_t views; /* views of each sample; 0 (default): the model's. May be fewer or more than trained with */
+    mvad_precision precision; /* default MVAD_PRECISION_F32 */
+} mvad_session_options;
+
+typedef enum mvad_output {
+    MVAD_OUTPUT_TEACHER_0 =
+        0, /* (images, 64e, S/4, S/4); e is 1 for resnet18/34 and 4 for the bottleneck backbones */
+    MVAD_OUTPUT_TEACHER_1, /* (images, 128e, S/8, S/8) */
+    MVAD_OUTPUT_TEACHER_2, /* (images, 256e, S/16, S/16) */
+    MVAD_OUTPUT_STUDENT_0,
+    MVAD_OUTPUT_STUDENT_1,
+    MVAD_OUTPUT_STUDENT_2,
+    MVAD_OUTPUT_MAP_RAW, /* (images, S, S): mean over the scales of 1 - cosine, before the Gaussian */
+    MVAD_OUTPUT_MAP,     /* (images, S, S): the anomaly map */
+    MVAD_OUTPUT_IMAGE_SCORE,  /* (images): maximum of the map */
+    MVAD_OUTPUT_SAMPLE_SCORE, /* (samples): maximum over the views */
+    MVAD_OUTPUT_COUNT
+} mvad_output;
+
+MVAD_API mvad_session_options mvad_session_options_default(void);
+
+/* Builds, plans and binds the network; allocates everything a run needs. The session keeps a copy
+ * of the weights. */
+MVAD_API mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
+                                         const mvad_session_options *options,
+                                         mvad_session **session, mvad_error *error);
+
+/* images: samples * views * 3 * S * S floats, normalised. */
+MVAD_API mvad_status mvad_session_run(mvad_session *session, const float *images, mvad_error *error);
+
+/* Shape of an output; returns its rank (1, 3 or 4), 0 for an unknown output. */
+MVAD_API int32_t mvad_session_shape(const mvad_session *session, mvad_output output,
+                                    int64_t shape[4]);
+
+/* Copies an output of the last run; `count` must be the product of its shape. */
+MVAD_API mvad_status mvad_session_read(mvad_session *session, mvad_output output, float *values,
+                                       size_t count, mvad_error *error);
+
+MVAD_API mvad_status mvad_session_cost(const mvad_session *session, mvad_cost *cost,
+                                       mvad_error *error);
+MVAD_API void mvad_session_destroy(mvad_session *session);
+
+/* ---- training
+ * -----------------------------------------------------------------------------------------------
+ * */
+
+typedef struct mvad_trainer mvad_trainer;
+
+typedef struct mvad_trainer_options {
+    size_t size;              /* sizeof(mvad_trainer_options), set by ..._default */
+    int32_t samples;          /* samples a step, default 8 */
+    int32_t views;            /* views of each; 0 (default): the model's */
+    mvad_precision precision; /* default MVAD_PRECISION_F32 */
+    int32_t recompute; /* 1: also recompute batch norms, 1x1 convolutions and dropout in the backward pass, not
+                                 only layer norms and position sums: less memory, the same bits */
+    double learning_rate; /* default 0.005 * samples * views / 16 where 0 */
+    double beta1, beta2, epsilon,
+        weight_decay;          /* AdamW: 0.9, 0.999, 1e-8, 1e-4 on every parameter */
+    double clip_norm;          /* global gradient norm is clipped to this, default 5 */
+    double loss_weight;        /* default 5 (paper, equation 10) */
+    double dropout, drop_path; /* default 0.1 each */
+    uint64_t seed;             /* of dropout and drop path */
+} mvad_trainer_options;
+
+typedef struct mvad_step_result {
+    double loss;          /* of this step's batch, before the update */
+    double gradient_norm; /* global L2 norm before clipping */
+} mvad_step_result;
+
+/* What mvad_trainer_read reads. */
+typedef enum mvad_trainer_value {
+    MVAD_TRAINER_PARAMETER = 0, /* the parameter or running statistic now */
+    MVAD_TRAINER_GRADIENT, /* the last step's gradient, before clipping; trainable parameters only */
+    MVAD_TRAINER_MOMENT1,  /* AdamW's running mean of the gradient */
+    MVAD_TRAINER_MOMENT2   /* and of its square */
+} mvad_trainer_value;
+
+MVAD_API mvad_trainer_options mvad_trainer_options_default(void);
+MVAD_API mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
+                                         const mvad_trainer_options *options,
+                                         mvad_trainer **trainer, mvad_error *error);
+
+/* One AdamW step on samples * views images. MVAD_ERROR_NUMERIC where the loss or the gradient norm
+ * is not finite: the parameters are then not to be used. */
+MVAD_API mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images,
+                                       mvad_step_result *result, mvad_error *error);
+
+MVAD_API mvad_status mvad_trainer_set_learning_rate(mvad_trainer *trainer, double learning_rate,
+                                                    mvad_error *error);
+
+/* Copies one tensor out, in PyTorch's layout, as double whatever the precision. */
+MVAD_API mvad_status mvad_trainer_read(mvad_trainer *trainer, mvad_trainer_value what,
+                                       const char *name, double *values, size_t count,
+                                       mvad_error *error);
+
+/* Writes the trained parameters and running statistics into a model of the same configuration. */
+MVAD_API mvad_status mvad_trainer_export(mvad_trainer *trainer, mvad_model *model,
+                                         mvad_error *error);
+
+MVAD_API mvad_status mvad_trainer_cost(const mvad_trainer *trainer, mvad_cost *cost,
+                                       mvad_error *error);
+MVAD_API void mvad_trainer_destroy(mvad_trainer *trainer);
+
+/* ---- counting and checking
+ * ---------------------------------------------------------------------------------- */
+
+/* Costs without weights and without running anything. `device` is the one whose workspaces are
+ * counted. */
+MVAD_API mvad_status mvad_cost_inference(const mvad_config *config, mvad_device *device,
+                                         const mvad_session_options *options, mvad_cost *cost,
+                                         mvad_error *error);
+MVAD_API mvad_status mvad_cost_training(const mvad_config *config, mvad_device *device,
+                                        const mvad_trainer_options *options, mvad_cost *cost,
+                                        mvad_error *error);
+
+/* One layer group of a model ("net_t.layer1", "mff_oce.mvas0", ...), for `mvad info`. */
+typedef struct mvad_layer_cost {
+    char name[64];
+    uint64_t parameters;
+    double macs; /* of one inference pass, the paper's way of counting */
+} mvad_layer_cost;
+
+/* Calls `visit` once a group, in the order of computation. */
+MVAD_API mvad_status mvad_cost_layers(const mvad_config *config, const mvad_session_options *options,
+                                      void (*visit)(const mvad_layer_cost *layer, void *user),
+                                      void *user, mvad_error *error);
+
+/* Time spent in one kind of graph node, from a profiled run. */
+typedef struct mvad_op_time {
+    const char *op; /* static string */
+    uint64_t calls; /* nodes of this kind */
+    double seconds; /* wall time of all of them */
+    double macs;    /* executed multiply-adds */
+    double bytes;   /* read and written */
+} mvad_op_time;
+
+/* Runs once with a clock around every node and reports each kind of op, most time first. */
+MVAD_API mvad_status mvad_session_profile(mvad_session *session, const float *images,
+                                          void (*visit)(const mvad_op_time *row, void *user),
+                                          void *user, mvad_error *error);
+MVAD_API mvad_status mvad_trainer_profile(mvad_trainer *trainer, const float *images,
+                                          void (*visit)(const mvad_op_time *row, void *user),
+                                          void *user, mvad_error *error);
+
+typedef struct mvad_selftest_row {
+    const char *name; /* an op or a whole model, for example "conv2d 3x3 stride 2" */
+    double error;     /* largest difference, relative to the largest reference value */
+    double tolerance; /* what is allowed, from the reduction length and the precision */
+    int32_t passed;
+} mvad_selftest_row;
+
+/* Numeric agreement of every op and of a small whole model on this device with plain
+ * double-precision loops. `visit` is called once a check. MVAD_ERROR_NUMERIC where any check
+ * failed. */
+MVAD_API mvad_status mvad_selftest(mvad_device *device, mvad_precision precision,
+                                   void (*visit)(const mvad_selftest_row *row, void *user),
+                                   void *user, mvad_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
