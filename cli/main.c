@@ -4,6 +4,7 @@
 int main(int argc, char **argv)
 {
     static const struct command commands[] = {
+        {"data", "check a data set: every file, every label", verb_data},
         {"devices", "devices of this machine that mvad can run on", verb_devices},
         {"info", "layers, parameters, multiply-adds and planned memory", verb_info},
         {"init", "write a model file with initial values", verb_init},

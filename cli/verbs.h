@@ -4,6 +4,7 @@
 
 #include "cli/common/command.h"
 
+int verb_data(const char *program, const struct command *command, int argc, char **argv);
 int verb_devices(const char *program, const struct command *command, int argc, char **argv);
 int verb_selftest(const char *program, const struct command *command, int argc, char **argv);
 int verb_init(const char *program, const struct command *command, int argc, char **argv);

@@ -53,9 +53,7 @@
 extern "C" {
 #endif
 
-/* ---- status
- * -------------------------------------------------------------------------------------------------
- * */
+/* ---- status ---- */
 
 typedef enum mvad_status {
     MVAD_OK = 0,
@@ -79,8 +77,7 @@ MVAD_API const char *mvad_version(void);
 /* A short English name of a status, for example "out of memory". Never NULL. */
 MVAD_API const char *mvad_status_name(mvad_status status);
 
-/* ---- configuration
- * ------------------------------------------------------------------------------------------ */
+/* ---- configuration ---- */
 
 #define MVAD_SCALES 3
 #define MVAD_MAX_VIEWS 16
@@ -130,8 +127,7 @@ MVAD_API mvad_status mvad_backbone_from_name(const char *name, mvad_backbone *ba
 MVAD_API mvad_status mvad_projection_from_name(const char *name, mvad_projection *projection,
                                                mvad_error *error);
 
-/* ---- tensor files (safetensors)
- * ----------------------------------------------------------------------------- */
+/* ---- tensor files (safetensors) ---- */
 
 /* Named float32 tensors and string metadata in memory, as read from or to be written to a
  * .safetensors file. */
@@ -180,9 +176,7 @@ MVAD_API mvad_status mvad_tensors_set_metadata(mvad_tensors *tensors, const char
 
 MVAD_API void mvad_tensors_destroy(mvad_tensors *tensors);
 
-/* ---- devices
- * ------------------------------------------------------------------------------------------------
- * */
+/* ---- devices ---- */
 
 typedef struct mvad_device mvad_device;
 
@@ -215,9 +209,7 @@ typedef enum mvad_precision {
     MVAD_PRECISION_COUNT
 } mvad_precision;
 
-/* ---- models
- * -------------------------------------------------------------------------------------------------
- * */
+/* ---- models ---- */
 
 /* A configuration and its parameters in host memory, float32, under the names of the released
  * PyTorch model. */
@@ -266,10 +258,13 @@ MVAD_API mvad_status mvad_model_write_parameter(mvad_model *model, const char *n
                                                 const float *values, size_t count,
                                                 mvad_error *error);
 
+/* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
+ * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. Errors as mvad_model_load's. */
+MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
+
 MVAD_API void mvad_model_destroy(mvad_model *model);
 
-/* ---- what a computation costs
- * ------------------------------------------------------------------------------- */
+/* ---- what a computation costs ---- */
 
 typedef struct mvad_cost {
     uint64_t parameters; /* of teacher, fusion and student, without running statistics (the paper's count) */
@@ -282,8 +277,7 @@ typedef struct mvad_cost {
     uint64_t nodes;             /* graph nodes after fusion */
 } mvad_cost;
 
-/* ---- inference
- * ---------------------------------------------------------------------------------------------- */
+/* ---- inference ---- */
 
 typedef struct mvad_session mvad_session;
 
@@ -332,9 +326,7 @@ MVAD_API mvad_status mvad_session_cost(const mvad_session *session, mvad_cost *c
                                        mvad_error *error);
 MVAD_API void mvad_session_destroy(mvad_session *session);
 
-/* ---- training
- * -----------------------------------------------------------------------------------------------
- * */
+/* ---- training ---- */
 
 typedef struct mvad_trainer mvad_trainer;
 
@@ -393,8 +385,65 @@ MVAD_API mvad_status mvad_trainer_cost(const mvad_trainer *trainer, mvad_cost *c
                                        mvad_error *error);
 MVAD_API void mvad_trainer_destroy(mvad_trainer *trainer);
 
-/* ---- counting and checking
- * ---------------------------------------------------------------------------------- */
+/* ---- data sets ---- */
+
+/* Which images there are: classes, samples, views, and what is known of them. Three kinds are told
+ * apart by what lies at the path: Real-IAD (JSON files and images, in any of its layouts), folders
+ * (ROOT/CLASS/{train,test}/{good,DEFECT}/SAMPLE/VIEW.png, masks in ground_truth), or a manifest
+ * (.csv or .jsonl). */
+typedef struct mvad_dataset mvad_dataset;
+
+typedef struct mvad_dataset_options {
+    size_t size;         /* sizeof(mvad_dataset_options), set by ..._default */
+    const char *variant; /* of Real-IAD's JSON files: "sv", "fuiad_0.1", ..; NULL: the usual ones */
+    const char *classes; /* comma-separated names; NULL: all */
+    int32_t image_size;  /* picks among the sizes Real-IAD lies there in; 0: the smallest */
+} mvad_dataset_options;
+
+typedef struct mvad_dataset_class {
+    const char *name; /* owned by the data set */
+    uint64_t train_samples, test_samples;
+    uint64_t anomalous_samples; /* of both splits */
+    uint64_t views, anomalous_views;
+} mvad_dataset_class;
+
+typedef struct mvad_dataset_problem {
+    const char *kind; /* static: "broken image", "missing mask", .. */
+    const char *text; /* one line that names the file or the sample; valid during the call */
+    int32_t fatal;    /* 1: the sample cannot be used; 0: a warning */
+} mvad_dataset_problem;
+
+MVAD_API mvad_dataset_options mvad_dataset_options_default(void);
+
+/* Reads the index; no image is decoded. MVAD_ERROR_IO or MVAD_ERROR_FORMAT name the file. */
+MVAD_API mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *options,
+                                       mvad_dataset **dataset, mvad_error *error);
+
+/* "Real-IAD", "folders" or "manifest"; and the classes, in order of their names. */
+MVAD_API const char *mvad_dataset_kind(const mvad_dataset *dataset);
+MVAD_API size_t mvad_dataset_class_count(const mvad_dataset *dataset);
+MVAD_API mvad_status mvad_dataset_class_at(const mvad_dataset *dataset, size_t index,
+                                           mvad_dataset_class *result, mvad_error *error);
+
+typedef struct mvad_dataset_check_options {
+    size_t size;     /* sizeof(mvad_dataset_check_options), set by ..._default */
+    int32_t threads; /* 0: one a core */
+    int32_t remove;  /* 1: samples with a fatal problem are taken out of the data set */
+    void (*problem)(const mvad_dataset_problem *problem, void *user); /* once each; may be NULL */
+    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    void *user;
+} mvad_dataset_check_options;
+
+MVAD_API mvad_dataset_check_options mvad_dataset_check_options_default(void);
+
+/* Decodes every image and mask. *fatal: problems that make a sample unusable. Problems are reported,
+ * not returned as errors. */
+MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
+                                        const mvad_dataset_check_options *options, size_t *fatal,
+                                        mvad_error *error);
+MVAD_API void mvad_dataset_close(mvad_dataset *dataset);
+
+/* ---- counting and checking ---- */
 
 /* Costs without weights and without running anything. `device` is the one whose workspaces are
  * counted. */

@@ -7,7 +7,7 @@ set -eu
 # libopenblas-openmp-dev: the OpenMP flavour of OpenBLAS shares one pool of threads with mvad's own OpenMP loops.
 # libc6-dev is only recommended by gcc, and recommended packages are not installed.
 packages="gcc libc6-dev cmake ninja-build pkg-config
-libopenblas-openmp-dev libcjson-dev libpopt-dev
+libopenblas-openmp-dev libcjson-dev libstb-dev libpopt-dev
 libcmocka-dev valgrind clang-format"
 
 missing() {

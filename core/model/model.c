@@ -77,11 +77,12 @@ static void shape_text(const int64_t *shape, int32_t rank, char *text, size_t si
     if (length < size) snprintf(text + length, size - length, ")");
 }
 
-static mvad_status load_parameter(mvad_model *model, const struct parameter *parameter,
-                                  const mvad_tensors *tensors, const char *path, mvad_error *error)
+mvad_status model_take_tensor(mvad_model *model, const struct parameter *parameter,
+                              const mvad_tensors *tensors, const char *name, const char *path,
+                              bool take, mvad_error *error)
 {
     mvad_tensor_view view;
-    mvad_status status = mvad_tensors_find(tensors, parameter->name, &view, error);
+    mvad_status status = mvad_tensors_find(tensors, name, &view, error);
     if (status) return status;
     if (view.rank != parameter->rank ||
         memcmp(view.shape, parameter->shape, (size_t)view.rank * sizeof *view.shape)) {
@@ -89,14 +90,14 @@ static mvad_status load_parameter(mvad_model *model, const struct parameter *par
         shape_text(view.shape, view.rank, has, sizeof has);
         shape_text(parameter->shape, parameter->rank, wants, sizeof wants);
         return error_set(error, MVAD_ERROR_FORMAT, "%s: tensor '%s' has shape %s, the model %s",
-                         path, parameter->name, has, wants);
+                         path, name, has, wants);
     }
     for (size_t i = 0; i < view.count; i++)
         if (!isfinite(view.data[i]))
             return error_set(error, MVAD_ERROR_FORMAT,
-                             "%s: tensor '%s' has a NaN or an infinity at element %zu", path,
-                             parameter->name, i);
-    memcpy(model->values + parameter->offset, view.data, view.count * sizeof *view.data);
+                             "%s: tensor '%s' has a NaN or an infinity at element %zu", path, name,
+                             i);
+    if (take) memcpy(model->values + parameter->offset, view.data, view.count * sizeof *view.data);
     return MVAD_OK;
 }
 
@@ -173,7 +174,8 @@ mvad_status mvad_model_load(const char *path, const mvad_config *config, mvad_mo
     if (!status) status = check_missing(loaded, tensors, path, error);
     if (!status) status = check_unexpected(loaded, tensors, path, error);
     for (size_t i = 0; !status && i < loaded->table.count; i++)
-        status = load_parameter(loaded, &loaded->table.items[i], tensors, path, error);
+        status = model_take_tensor(loaded, &loaded->table.items[i], tensors,
+                                   loaded->table.items[i].name, path, true, error);
     mvad_tensors_destroy(tensors);
     if (status) {
         mvad_model_destroy(loaded);

@@ -11,6 +11,12 @@ struct mvad_model {
     float *values; /* table.elements, every parameter in PyTorch's layout at its offset */
 };
 
+/* Checks the tensor `name` of a file for a parameter (there, of its shape, finite) and, with `take`,
+ * copies it in. MVAD_ERROR_FORMAT names the file and the tensor. */
+mvad_status model_take_tensor(struct mvad_model *model, const struct parameter *parameter,
+                              const mvad_tensors *tensors, const char *name, const char *path,
+                              bool take, mvad_error *error);
+
 /* Writes every constant, parameter and statistic a graph uses: from the model, computed (position
  * encodings), or folded. */
 mvad_status model_upload(const struct mvad_model *model, struct executor *executor,
