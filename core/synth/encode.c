@@ -1,0 +1,41 @@
+#include "core/synth/encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#include <stb/stb_image_write.h>
+
+#define JPEG_QUALITY 95
+
+static void append(void *context, void *data, int size)
+{
+    struct byte_buffer *buffer = context;
+    size_t bytes = (size_t)size;
+    if (buffer->failed) return;
+    if (buffer->capacity - buffer->size < bytes) {
+        size_t capacity = buffer->capacity * 2 + bytes + 4096;
+        uint8_t *grown = realloc(buffer->data, capacity);
+        if (!grown) {
+            buffer->failed = true;
+            return;
+        }
+        buffer->data = grown;
+        buffer->capacity = capacity;
+    }
+    memcpy(buffer->data + buffer->size, data, bytes);
+    buffer->size += bytes;
+}
+
+bool encode_jpeg(const uint8_t *rgb, int size, struct byte_buffer *out)
+{
+    out->size = 0;
+    return stbi_write_jpg_to_func(append, out, size, size, 3, rgb, JPEG_QUALITY) && !out->failed;
+}
+
+bool encode_png(const uint8_t *grey, int size, struct byte_buffer *out)
+{
+    out->size = 0;
+    return stbi_write_png_to_func(append, out, size, size, 1, grey, size) && !out->failed;
+}
