@@ -10,6 +10,7 @@ int main(int argc, char **argv)
         {"init", "write a model file with initial values", verb_init},
         {"predict", "score samples and dump features and anomaly maps", verb_predict},
         {"selftest", "check every op on a device against plain loops", verb_selftest},
+        {"eval", "score the test samples of a data set: the ten metrics", verb_eval},
         {"synth", "render a data set of parts with and without defects", verb_synth},
         {0},
     };

@@ -1,0 +1,280 @@
+#include "cli/metrics_table.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_BYTES 32
+#define NAME_WIDTH 20 /* least, in characters */
+
+/* Metrics come in levels: three of samples, three of images, four of pixels. */
+static const struct level {
+    const char *name;
+    int first, end;
+} levels[] = {{"sample", MVAD_METRIC_SAMPLE_AUROC, MVAD_METRIC_IMAGE_AUROC},
+              {"image", MVAD_METRIC_IMAGE_AUROC, MVAD_METRIC_PIXEL_AUROC},
+              {"pixel", MVAD_METRIC_PIXEL_AUROC, MVAD_METRIC_COUNT}};
+
+#define COLUMN_WIDTH 7
+#define GAP 2 /* more in front of each level */
+#define LEVELS (sizeof levels / sizeof *levels)
+
+void metrics_table_add(const mvad_metrics_row *row, void *user)
+{
+    struct metrics_table *table = user;
+    mvad_metrics_row *rows = realloc(table->rows, (table->count + 1) * sizeof *rows);
+    if (rows) table->rows = rows;
+    char *name = rows ? strdup(row->name) : NULL;
+    if (!name) {
+        table->out_of_memory = true;
+        return;
+    }
+    rows[table->count] = *row;
+    rows[table->count++].name = name;
+}
+
+void metrics_table_free(struct metrics_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) free((char *)(uintptr_t)table->rows[i].name);
+    free(table->rows);
+    *table = (struct metrics_table){0};
+}
+
+/* "pixel F1-max" without its level. */
+static const char *short_name(int metric)
+{
+    return strchr(mvad_metric_name((mvad_metric)metric), ' ') + 1;
+}
+
+/* "pixel F1-max" as "pixel_f1_max". */
+static const char *metric_key(int metric, char key[KEY_BYTES])
+{
+    snprintf(key, KEY_BYTES, "%s", mvad_metric_name((mvad_metric)metric));
+    for (char *c = key; *c; c++) *c = isalnum((unsigned char)*c) ? (char)tolower(*c) : '_';
+    return key;
+}
+
+static const char *percent(double value, char text[16])
+{
+    if (isnan(value))
+        strcpy(text, "-");
+    else
+        snprintf(text, 16, "%.1f", 100 * value);
+    return text;
+}
+
+static int column_width(int metric)
+{
+    for (size_t l = 0; l < LEVELS; l++)
+        if (metric == levels[l].first) return COLUMN_WIDTH + GAP;
+    return COLUMN_WIDTH;
+}
+
+/* Characters, not bytes: what follows the first byte of a UTF-8 character has no width. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++) width += ((unsigned char)*text & 0xC0) != 0x80;
+    return width;
+}
+
+/* `text`, filled up to `width` characters. */
+static void print_name(const char *text, int width, FILE *file)
+{
+    fprintf(file, "%s%*s", text, width - text_width(text), "");
+}
+
+void metrics_table_print(const struct metrics_table *table, FILE *file)
+{
+    char text[16];
+    int width = NAME_WIDTH;
+    for (size_t i = 0; i < table->count; i++)
+        if (text_width(table->rows[i].name) > width) width = text_width(table->rows[i].name);
+    /* A level's name stands above the left end of its columns, which are GAP + 3 or 4 times
+     * COLUMN_WIDTH wide. */
+    print_name("", width, file);
+    for (size_t l = 0; l < LEVELS; l++) {
+        int columns = levels[l].end - levels[l].first, last = l + 1 == LEVELS;
+        fprintf(file, "%*s%-*s", GAP + 2, "", last ? 0 : columns * COLUMN_WIDTH - 2, levels[l].name);
+    }
+    fputc('\n', file);
+    print_name("class, %", width, file);
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        fprintf(file, "%*s", column_width(m), short_name(m));
+    fputc('\n', file);
+    for (size_t i = 0; i < table->count; i++) {
+        print_name(table->rows[i].name, width, file);
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+            fprintf(file, "%*s", column_width(m), percent(table->rows[i].value[m], text));
+        fputc('\n', file);
+    }
+}
+
+void metrics_table_markdown(const struct metrics_table *table, FILE *file)
+{
+    char text[16];
+    fputs("| class |", file);
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        fprintf(file, " %s |", mvad_metric_name((mvad_metric)m));
+    fputs("\n|---|", file);
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++) fputs("---:|", file);
+    fputc('\n', file);
+    for (size_t i = 0; i < table->count; i++) {
+        fputs("| ", file);
+        for (const char *c = table->rows[i].name; *c; c++)
+            fprintf(file, strchr("|\\`*_<", *c) ? "\\%c" : "%c", *c);
+        fputs(" |", file);
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+            fprintf(file, " %s |", percent(table->rows[i].value[m], text));
+        fputc('\n', file);
+    }
+}
+
+static void csv_field(const char *text, FILE *file)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, file);
+        return;
+    }
+    fputc('"', file);
+    for (; *text; text++) fprintf(file, *text == '"' ? "\"%c" : "%c", *text);
+    fputc('"', file);
+}
+
+void metrics_table_csv(const struct metrics_table *table, FILE *file)
+{
+    char key[KEY_BYTES];
+    fputs("class", file);
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++) fprintf(file, ",%s", metric_key(m, key));
+    fputs(",samples,views\n", file);
+    for (size_t i = 0; i < table->count; i++) {
+        const mvad_metrics_row *row = &table->rows[i];
+        csv_field(row->name, file);
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+            fprintf(file, isnan(row->value[m]) ? "," : ",%.9g", row->value[m]);
+        fprintf(file, ",%" PRIu64 ",%" PRIu64 "\n", row->samples, row->views);
+    }
+}
+
+static void fill_json(const mvad_metrics_row *row, cJSON *json)
+{
+    char key[KEY_BYTES];
+    cJSON_AddNumberToObject(json, "samples", (double)row->samples);
+    cJSON_AddNumberToObject(json, "views", (double)row->views);
+    cJSON *metrics = cJSON_AddObjectToObject(json, "metrics");
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        if (isnan(row->value[m]))
+            cJSON_AddNullToObject(metrics, metric_key(m, key));
+        else
+            cJSON_AddNumberToObject(metrics, metric_key(m, key), row->value[m]);
+}
+
+void metrics_table_to_json(const struct metrics_table *table, cJSON *json)
+{
+    cJSON *classes = cJSON_AddArrayToObject(json, "classes");
+    for (size_t i = 0; i + 1 < table->count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "name", table->rows[i].name);
+        fill_json(&table->rows[i], item);
+        cJSON_AddItemToArray(classes, item);
+    }
+    if (table->count)
+        fill_json(&table->rows[table->count - 1], cJSON_AddObjectToObject(json, "mean"));
+}
+
+/* A whole number a double holds exactly. */
+static bool read_count(const cJSON *json, uint64_t *count)
+{
+    if (!cJSON_IsNumber(json) || !(json->valuedouble >= 0 && json->valuedouble <= 0x1p53))
+        return false;
+    *count = (uint64_t)json->valuedouble;
+    return true;
+}
+
+static const char *read_row(const cJSON *json, mvad_metrics_row *row)
+{
+    char key[KEY_BYTES];
+    if (!read_count(cJSON_GetObjectItemCaseSensitive(json, "samples"), &row->samples) ||
+        !read_count(cJSON_GetObjectItemCaseSensitive(json, "views"), &row->views))
+        return "has a class without its numbers of samples and views";
+    const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(json, "metrics");
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(metrics, metric_key(m, key));
+        row->value[m] = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+        if (!cJSON_IsNull(value) && !(row->value[m] >= 0 && row->value[m] <= 1))
+            return "has a class in which a metric is missing, or neither null nor from 0 to 1";
+    }
+    return NULL;
+}
+
+static const mvad_metrics_row *find_row(const mvad_metrics_row *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(rows[i].name, name)) return &rows[i];
+    return NULL;
+}
+
+const char *metrics_table_from_json(const cJSON *json, struct metrics_table *table)
+{
+    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(json, "classes"), *item;
+    const char *fault;
+    mvad_metrics_row row;
+    if (!cJSON_IsArray(classes) || !classes->child) return "has no classes";
+    for (item = classes->child; item; item = item->next) {
+        row.name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
+        if (!row.name) return "has a class without a name";
+        if (find_row(table->rows, table->count, row.name)) return "has a class twice";
+        if ((fault = read_row(item, &row))) return fault;
+        metrics_table_add(&row, table);
+    }
+    row.name = "mean";
+    if ((fault = read_row(cJSON_GetObjectItemCaseSensitive(json, "mean"), &row))) return fault;
+    metrics_table_add(&row, table);
+    return NULL;
+}
+
+const mvad_metrics_row *metrics_table_find(const struct metrics_table *table, const char *name)
+{
+    return table->count ? find_row(table->rows, table->count - 1, name) : NULL;
+}
+
+void metrics_table_warn(const struct metrics_table *table, const struct caller *caller)
+{
+    for (size_t i = 0; i + 1 < table->count; i++)
+        for (size_t l = 0; l < LEVELS; l++) {
+            bool undefined = false;
+            for (int m = levels[l].first; m < levels[l].end; m++)
+                undefined |= isnan(table->rows[i].value[m]) != 0;
+            if (undefined)
+                command_fail(
+                    caller, EXIT_DONE,
+                    "warning: class %s: %s metrics are undefined and left out of the mean: "
+                    "%ss of one label are missing",
+                    table->rows[i].name, levels[l].name, levels[l].name);
+        }
+}
+
+void metrics_table_combine(const struct metrics_table *a, const struct metrics_table *b,
+                           struct metrics_table *mean)
+{
+    mvad_metrics_row total = {.name = "mean"};
+    int defined[MVAD_METRIC_COUNT] = {0};
+    for (size_t i = 0; i + 1 < a->count; i++) {
+        mvad_metrics_row row = a->rows[i];
+        const mvad_metrics_row *other = metrics_table_find(b, row.name);
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
+            row.value[m] = (row.value[m] + other->value[m]) / 2; /* a NaN stays one */
+            if (isnan(row.value[m])) continue;
+            total.value[m] += row.value[m];
+            defined[m]++;
+        }
+        total.samples += row.samples;
+        total.views += row.views;
+        metrics_table_add(&row, mean);
+    }
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        total.value[m] = defined[m] ? total.value[m] / defined[m] : NAN;
+    metrics_table_add(&total, mean);
+}

@@ -1,0 +1,246 @@
+/* The ten metrics of a data set's test split: one pass over its samples. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/data/handle.h"
+#include "core/score/map_folder.h"
+#include "core/score/metrics.h"
+#include "core/score/sample_feed.h"
+#include "core/score/score_list.h"
+
+_Static_assert((int)MVAD_METRIC_COUNT == (int)METRIC_COUNT &&
+                   (int)MVAD_METRIC_IMAGE_AUROC == (int)METRIC_IMAGE_AUROC &&
+                   (int)MVAD_METRIC_PIXEL_AUPRO == (int)METRIC_PIXEL_AUPRO,
+               "the public metrics are those of metrics.h in the same order");
+
+struct evaluation {
+    const mvad_model *model;
+    mvad_device *device;
+    const struct dataset *dataset;
+    const mvad_evaluate_options *options;
+    int32_t image_size;
+    struct sample_feed *feed;
+    /* By number of views; made when the first sample with so many comes. */
+    mvad_session *sessions[MVAD_MAX_VIEWS + 1];
+    float *maps; /* of a run: (samples * views, S, S) */
+    struct map_folder folder;
+    struct metrics *metrics; /* of samples and pixels */
+    /* Image scores by class. A view may count as an image but not with its pixels, which `metrics`
+     * only takes together. */
+    struct score_list *images;
+};
+
+const char *mvad_metric_name(mvad_metric metric)
+{
+    return metric_name((enum metric)metric);
+}
+
+mvad_evaluate_options mvad_evaluate_options_default(void)
+{
+    return (mvad_evaluate_options){.size = sizeof(mvad_evaluate_options),
+                                   .session = mvad_session_options_default()};
+}
+
+static mvad_status prepare(struct evaluation *e, mvad_error *error)
+{
+    const size_t classes = e->dataset->class_count, samples = (size_t)e->options->session.samples;
+    const size_t size = (size_t)e->image_size;
+    mvad_status status = sample_feed_create(e->dataset, e->image_size, samples, &e->feed, error);
+    if (status) return status;
+    status = metrics_create((uint32_t)classes, (uint32_t)e->image_size, 0, &e->metrics, error);
+    if (status) return status;
+    /* The feed holds three times as much: this product fits. */
+    const size_t bytes = samples * sample_feed_max_views(e->feed) * size * size * sizeof *e->maps;
+    e->maps = memory_allocate(bytes);
+    e->images = calloc(classes, sizeof *e->images);
+    if (!e->maps || !e->images) return error_out_of_memory(error, "maps", bytes);
+    return MVAD_OK;
+}
+
+static mvad_status run_batch(struct evaluation *e, const struct sample_batch *batch,
+                             mvad_error *error)
+{
+    mvad_session **session = &e->sessions[batch->views];
+    mvad_status status = MVAD_OK;
+    if (!*session) {
+        mvad_session_options options = e->options->session;
+        options.views = (int32_t)batch->views;
+        status = mvad_session_create(e->model, e->device, &options, session, error);
+    }
+    if (!status) status = mvad_session_run(*session, batch->images, error);
+    const size_t images = (size_t)e->options->session.samples * batch->views;
+    const size_t pixels = (size_t)e->image_size * (size_t)e->image_size;
+    if (!status)
+        status = mvad_session_read(*session, MVAD_OUTPUT_MAP, e->maps, images * pixels, error);
+    return status;
+}
+
+/* The largest value of a map, or a NaN where not all are numbers. */
+static float highest_score(const float *map, size_t pixels)
+{
+    float highest = map[0];
+    for (size_t i = 0; i < pixels; i++) {
+        if (!isfinite(map[i])) return NAN;
+        if (map[i] > highest) highest = map[i];
+    }
+    return highest;
+}
+
+/* Adds one view; *score is its image score. Without a label a view counts in nothing but the
+ * sample's score; anomalous without a mask, nobody knows which of its pixels are. */
+static mvad_status add_view(struct evaluation *e, const struct dataset_sample *sample, size_t v,
+                            const float *map, const uint8_t *marks, float *score, mvad_error *error)
+{
+    const struct dataset_view *view = &e->dataset->views[sample->first_view + v];
+    const bool anomalous = view->label == DATASET_ANOMALOUS;
+    *score = highest_score(map, (size_t)e->image_size * (size_t)e->image_size);
+    if (isnan(*score))
+        return error_set(error, MVAD_ERROR_NUMERIC,
+                         "%s, sample %s, view %s: its anomaly map has a NaN or an infinity",
+                         e->dataset->classes[sample->class_index].name, sample->name, view->name);
+    if (view->label == DATASET_UNKNOWN) return MVAD_OK;
+    mvad_status status = score_list_add(&e->images[sample->class_index], *score, anomalous, error);
+    if (!status && (!anomalous || view->mask))
+        status = metrics_add_view(e->metrics, (uint32_t)sample->class_index, map,
+                                  view->mask ? marks : NULL, anomalous, error);
+    return status;
+}
+
+/* Adds sample number i of a batch. */
+static mvad_status add_sample(struct evaluation *e, const struct sample_batch *batch, size_t i,
+                              mvad_error *error)
+{
+    const struct dataset_sample *sample = &e->dataset->samples[batch->first + i];
+    const char *class_name = e->dataset->classes[sample->class_index].name;
+    const size_t pixels = (size_t)e->image_size * (size_t)e->image_size;
+    const size_t first = i * batch->views; /* image */
+    mvad_status status = MVAD_OK;
+    float score, highest = -INFINITY;
+    for (size_t v = 0; v < batch->views && !status; v++) {
+        const size_t at = (first + v) * pixels;
+        status = add_view(e, sample, v, e->maps + at, batch->marks + at, &score, error);
+        if (!status && score > highest) highest = score;
+    }
+    if (!status && sample->label != DATASET_UNKNOWN)
+        status = metrics_add_sample(e->metrics, (uint32_t)sample->class_index, highest,
+                                    sample->label == DATASET_ANOMALOUS, error);
+    if (!status && e->folder.path)
+        status = map_folder_save(&e->folder, class_name, sample->name, (int64_t)batch->views,
+                                 e->image_size, e->maps + first * pixels, error);
+    return status;
+}
+
+static mvad_status score_all(struct evaluation *e, bool *stopped, mvad_error *error)
+{
+    const mvad_evaluate_options *options = e->options;
+    struct sample_batch batch;
+    size_t done = 0;
+    for (;;) {
+        mvad_status status = sample_feed_next(e->feed, &batch, error);
+        if (status || !batch.count) return status;
+        status = run_batch(e, &batch, error);
+        for (size_t i = 0; i < batch.count && !status; i++)
+            status = add_sample(e, &batch, i, error);
+        if (status) return status;
+        done += batch.count;
+        *stopped =
+            options->progress && options->progress(done, sample_feed_total(e->feed), options->user);
+        if (*stopped) return MVAD_OK;
+    }
+}
+
+static mvad_status measure_class(struct evaluation *e, size_t class_index, struct metrics_row *row,
+                                 mvad_error *error)
+{
+    struct curve_metrics curve;
+    mvad_status status = e->options->strips
+                             ? metrics_result_strips(e->metrics, (uint32_t)class_index, row, error)
+                             : metrics_result(e->metrics, (uint32_t)class_index, row, error);
+    if (status) return status;
+    score_list_measure(&e->images[class_index], &curve);
+    row->value[METRIC_IMAGE_AUROC] = curve.auroc;
+    row->value[METRIC_IMAGE_AP] = curve.ap;
+    row->value[METRIC_IMAGE_F1_MAX] = curve.f1_max;
+    return MVAD_OK;
+}
+
+static void visit_row(const struct metrics_row *values, mvad_metrics_row *row,
+                      void (*visit)(const mvad_metrics_row *row, void *user), void *user)
+{
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++) row->value[m] = values->value[m];
+    visit(row, user);
+}
+
+/* The rows, once all of them are there. */
+static mvad_status report(struct evaluation *e,
+                          void (*visit)(const mvad_metrics_row *row, void *user), void *user,
+                          mvad_error *error)
+{
+    const struct dataset *dataset = e->dataset;
+    mvad_status status = MVAD_OK;
+    size_t count = 0;
+    struct metrics_row mean, *rows = calloc(dataset->class_count, sizeof *rows);
+    mvad_metrics_row total = {.name = "mean"};
+    if (!rows) return error_out_of_memory(error, "metrics", dataset->class_count * sizeof *rows);
+    for (size_t c = 0; c < dataset->class_count && !status; c++)
+        if (dataset->classes[c].test_count) status = measure_class(e, c, &rows[count++], error);
+    if (status) goto cleanup;
+    metrics_mean(rows, count, &mean);
+    count = 0;
+    for (size_t c = 0; c < dataset->class_count; c++) {
+        const struct dataset_class *class = &dataset->classes[c];
+        mvad_metrics_row row = {.name = class->name, .samples = class->test_count};
+        if (!class->test_count) continue;
+        for (size_t i = 0; i < class->test_count; i++)
+            row.views += dataset->samples[class->first_sample + class->train_count + i].view_count;
+        total.samples += row.samples;
+        total.views += row.views;
+        visit_row(&rows[count++], &row, visit, user);
+    }
+    visit_row(&mean, &total, visit, user);
+cleanup:
+    free(rows);
+    return status;
+}
+
+static void free_evaluation(struct evaluation *e)
+{
+    sample_feed_destroy(e->feed);
+    for (int views = 0; views <= MVAD_MAX_VIEWS; views++) mvad_session_destroy(e->sessions[views]);
+    metrics_destroy(e->metrics);
+    map_folder_free(&e->folder);
+    for (size_t c = 0; e->images && c < e->dataset->class_count; c++)
+        score_list_clear(&e->images[c]);
+    free(e->images);
+    free(e->maps);
+}
+
+mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
+                          const mvad_evaluate_options *options,
+                          void (*visit)(const mvad_metrics_row *row, void *user), void *user,
+                          mvad_error *error)
+{
+    if (!model || !device || !dataset || !visit)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "model, device, data set or visit is NULL");
+    if (!options || options->size != sizeof *options ||
+        options->session.size != sizeof options->session)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
+    if (options->session.samples < 1)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "samples is %d; at least 1",
+                         options->session.samples);
+    struct evaluation e = {.model = model,
+                           .device = device,
+                           .dataset = &dataset->index,
+                           .options = options,
+                           .image_size = mvad_model_config(model).image_size,
+                           .folder = {.path = options->maps}};
+    bool stopped = false;
+    mvad_status status = prepare(&e, error);
+    if (!status) status = score_all(&e, &stopped, error);
+    if (!status && !stopped) status = report(&e, visit, user, error);
+    free_evaluation(&e);
+    return status ? status : error_clear(error);
+}

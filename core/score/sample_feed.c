@@ -1,0 +1,167 @@
+#include "core/score/sample_feed.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/data/load.h"
+
+/* What the thread fills; nobody else touches it while `loading`. */
+struct slot {
+    size_t first, count, views;
+    float *images;
+    uint8_t *marks;
+    mvad_status status;
+    mvad_error error;
+};
+
+struct sample_feed {
+    const struct dataset *dataset;
+    int32_t image_size;
+    size_t per_run, max_views, total;
+    size_t next;                  /* sample from which on nothing is loaded yet */
+    struct slot slots[2], *ahead; /* `ahead` is loaded next, the other is the caller's */
+    pthread_t thread;             /* fills *ahead */
+    bool loading;                 /* the thread runs or waits to be joined */
+};
+
+static void *load(void *user)
+{
+    struct sample_feed *feed = user;
+    struct slot *slot = feed->ahead;
+    const size_t pixels = (size_t)feed->image_size * (size_t)feed->image_size;
+    slot->status = MVAD_OK;
+    for (size_t i = 0; i < slot->count && !slot->status; i++)
+        slot->status = load_sample(feed->dataset, slot->first + i, feed->image_size,
+                                   slot->images + i * slot->views * 3 * pixels,
+                                   slot->marks + i * slot->views * pixels, &slot->error);
+    return NULL;
+}
+
+/* The samples that go into *ahead: neighbours in the index of one number of views. Training samples
+ * lie between those of two classes, so a batch has one class. */
+static void choose(struct sample_feed *feed)
+{
+    const struct dataset *dataset = feed->dataset;
+    size_t i = feed->next, count = 0;
+    while (i < dataset->sample_count && dataset->samples[i].split != DATASET_TEST) i++;
+    const struct dataset_sample *first = &dataset->samples[i];
+    while (i + count < dataset->sample_count && count < feed->per_run &&
+           first[count].split == DATASET_TEST && first[count].class_index == first->class_index &&
+           first[count].view_count == first->view_count)
+        count++;
+    feed->ahead->first = i;
+    feed->ahead->count = count;
+    feed->ahead->views = count ? first->view_count : 0;
+    feed->next = i + count;
+}
+
+/* A thread for each batch: starting one costs nothing beside a run of the network, and nothing is
+ * left to be told or stopped in between. */
+static mvad_status load_ahead(struct sample_feed *feed, mvad_error *error)
+{
+    choose(feed);
+    feed->loading = feed->ahead->count > 0 && pthread_create(&feed->thread, NULL, load, feed) == 0;
+    if (feed->ahead->count > 0 && !feed->loading)
+        return error_set(error, MVAD_ERROR_OUT_OF_MEMORY, "cannot start a thread to load images");
+    return MVAD_OK;
+}
+
+static void join(struct sample_feed *feed)
+{
+    if (feed->loading) pthread_join(feed->thread, NULL);
+    feed->loading = false;
+}
+
+static mvad_status measure(struct sample_feed *feed, mvad_error *error)
+{
+    const struct dataset *dataset = feed->dataset;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        const struct dataset_sample *sample = &dataset->samples[i];
+        if (sample->split != DATASET_TEST) continue;
+        if (sample->view_count > MVAD_MAX_VIEWS)
+            return error_set(error, MVAD_ERROR_FORMAT, "%s, sample %s: %zu views; at most %d",
+                             dataset->classes[sample->class_index].name, sample->name,
+                             sample->view_count, MVAD_MAX_VIEWS);
+        if (sample->view_count > feed->max_views) feed->max_views = sample->view_count;
+        feed->total++;
+    }
+    if (!feed->total) return error_set(error, MVAD_ERROR_FORMAT, "there are no test samples");
+    return MVAD_OK;
+}
+
+static mvad_status allocate(struct sample_feed *feed, mvad_error *error)
+{
+    const size_t pixels = (size_t)feed->image_size * (size_t)feed->image_size;
+    size_t all = 0;
+    bool fits = size_multiply(pixels * feed->max_views, feed->per_run, &all) &&
+                all <= SIZE_MAX / (3 * sizeof(float));
+    for (int i = 0; i < 2 && fits; i++) {
+        struct slot *slot = &feed->slots[i];
+        slot->images = memory_allocate(all * 3 * sizeof *slot->images);
+        slot->marks = memory_allocate(all);
+        fits = slot->images && slot->marks;
+        /* What a short batch leaves over goes through the network too and must be numbers. */
+        if (fits && feed->per_run > 1) memset(slot->images, 0, all * 3 * sizeof *slot->images);
+    }
+    return fits ? MVAD_OK : error_out_of_memory(error, "images", all);
+}
+
+mvad_status sample_feed_create(const struct dataset *dataset, int32_t image_size, size_t per_run,
+                               struct sample_feed **feed, mvad_error *error)
+{
+    *feed = NULL;
+    struct sample_feed *created = calloc(1, sizeof *created);
+    if (!created) return error_out_of_memory(error, "samples", sizeof *created);
+    created->dataset = dataset;
+    created->image_size = image_size;
+    created->per_run = per_run;
+    created->ahead = &created->slots[0];
+    mvad_status status = measure(created, error);
+    if (!status) status = allocate(created, error);
+    if (!status) status = load_ahead(created, error);
+    if (status)
+        sample_feed_destroy(created);
+    else
+        *feed = created;
+    return status;
+}
+
+mvad_status sample_feed_next(struct sample_feed *feed, struct sample_batch *batch, mvad_error *error)
+{
+    struct slot *loaded = feed->ahead;
+    join(feed);
+    if (loaded->count && loaded->status)
+        return error_set(error, loaded->status, "%s", loaded->error.message);
+    *batch = (struct sample_batch){.first = loaded->first,
+                                   .count = loaded->count,
+                                   .views = loaded->views,
+                                   .images = loaded->images,
+                                   .marks = loaded->marks};
+    if (!loaded->count) return MVAD_OK;
+    feed->ahead = &feed->slots[loaded == feed->slots];
+    return load_ahead(feed, error);
+}
+
+size_t sample_feed_max_views(const struct sample_feed *feed)
+{
+    return feed->max_views;
+}
+
+size_t sample_feed_total(const struct sample_feed *feed)
+{
+    return feed->total;
+}
+
+void sample_feed_destroy(struct sample_feed *feed)
+{
+    if (!feed) return;
+    join(feed);
+    for (int i = 0; i < 2; i++) {
+        free(feed->slots[i].images);
+        free(feed->slots[i].marks);
+    }
+    free(feed);
+}
