@@ -12,6 +12,7 @@ int main(int argc, char **argv)
         {"selftest", "check every op on a device against plain loops", verb_selftest},
         {"eval", "score the test samples of a data set: the ten metrics", verb_eval},
         {"synth", "render a data set of parts with and without defects", verb_synth},
+        {"train", "learn from the good parts of a data set", verb_train},
         {0},
     };
     return command_main("mvad", "Finds defects on parts photographed from several sides.", commands,

@@ -258,10 +258,6 @@ MVAD_API mvad_status mvad_model_write_parameter(mvad_model *model, const char *n
                                                 const float *values, size_t count,
                                                 mvad_error *error);
 
-/* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
- * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. Errors as mvad_model_load's. */
-MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
-
 MVAD_API void mvad_model_destroy(mvad_model *model);
 
 /* ---- what a computation costs ---- */
@@ -491,6 +487,46 @@ MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
                                         const mvad_dataset_check_options *options, size_t *fatal,
                                         mvad_error *error);
 MVAD_API void mvad_dataset_close(mvad_dataset *dataset);
+
+/* ---- training runs ---- */
+
+/* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
+ * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. Errors as mvad_model_load's. */
+MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
+
+typedef struct mvad_train_progress {
+    int64_t step, steps;        /* done so far, of all */
+    int32_t epoch, epochs;      /* the running one, from 1 */
+    double loss, gradient_norm; /* of the last step */
+    double learning_rate;
+    double samples_per_second; /* of this run so far */
+    double seconds_left;       /* estimate */
+    double data_wait_share;    /* of the time so far: waiting for images */
+} mvad_train_progress;
+
+typedef struct mvad_train_options {
+    size_t size;                /* sizeof(mvad_train_options), set by ..._default */
+    mvad_trainer_options step;  /* what one step does; its samples is the batch */
+    int32_t epochs;             /* default 100 */
+    double decay_at;            /* share of the epochs after which the learning rate decays, 0.8 */
+    double decay_factor;        /* default 0.1 */
+    int32_t checkpoint_seconds; /* time between checkpoints, default 60 */
+    const char *folder;         /* where model.safetensors, checkpoint.safetensors, log.jsonl go */
+    int32_t resume;             /* 1: go on from the folder's checkpoint */
+    /* After every step; not 0 stops the run after a checkpoint, with MVAD_OK and *finished 0. */
+    int32_t (*progress)(const mvad_train_progress *progress, void *user);
+    void *user;
+} mvad_train_options;
+
+MVAD_API mvad_train_options mvad_train_options_default(void);
+
+/* Trains on all training samples of the data set. Samples are shuffled every epoch from
+ * (seed, epoch); a last short batch is dropped. Files are replaced whole. Resuming gives the same
+ * bytes as a run that was not interrupted. MVAD_ERROR_NUMERIC: the loss stopped being a number; the
+ * last checkpoint is kept. `model` has the trained parameters afterwards. */
+MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
+                                const mvad_train_options *options, int32_t *finished,
+                                mvad_error *error);
 
 /* ---- evaluation ---- */
 

@@ -160,20 +160,32 @@ static mvad_status conversion_buffer(const struct executor *executor, value_id i
     return *buffer ? MVAD_OK : error_out_of_memory(error, "conversion", value_bytes(value));
 }
 
+/* Writes doubles as the bytes of a value's size and type at its offset in a segment. */
+static mvad_status write_double_to(struct executor *executor, enum segment segment, value_id id,
+                                   const double *data, mvad_error *error)
+{
+    const struct value *value = &executor->graph.values[id];
+    const struct mvad_device *device = executor->device;
+    float *buffer = NULL;
+    mvad_status status = conversion_buffer(executor, id, &buffer, error);
+    if (status) return status;
+    if (buffer) {
+        int64_t count = value_count_elements(value);
+        for (int64_t i = 0; i < count; i++) buffer[i] = (float)data[i];
+    }
+    status =
+        device->backend->write(device->state, executor->segments[segment], value->offset,
+                               buffer ? (const void *)buffer : data, value_bytes(value), error);
+    free(buffer);
+    return status;
+}
+
 mvad_status executor_write_double(struct executor *executor, value_id id, const double *data,
                                   mvad_error *error)
 {
-    float *buffer = NULL;
     mvad_status status = check_access(executor, id, false, error);
-    if (!status) status = conversion_buffer(executor, id, &buffer, error);
     if (status) return status;
-    if (buffer) {
-        int64_t count = value_count_elements(&executor->graph.values[id]);
-        for (int64_t i = 0; i < count; i++) buffer[i] = (float)data[i];
-    }
-    status = executor_write(executor, id, buffer ? (const void *)buffer : data, error);
-    free(buffer);
-    return status;
+    return write_double_to(executor, executor->graph.values[id].segment, id, data, error);
 }
 
 /* Reads the bytes of a value's size and type at its offset in a segment, as doubles. */
@@ -203,8 +215,9 @@ mvad_status executor_read_double(struct executor *executor, value_id id, double 
     return read_double_from(executor, executor->graph.values[id].segment, id, data, error);
 }
 
-mvad_status executor_read_mirror(struct executor *executor, enum segment segment,
-                                 value_id parameter, double *data, mvad_error *error)
+/* Whether `segment` has a place for what belongs to a trainable parameter. */
+static mvad_status check_mirror(const struct executor *executor, enum segment segment,
+                                value_id parameter, mvad_error *error)
 {
     mvad_status status = check_access(executor, parameter, true, error);
     if (status) return status;
@@ -212,7 +225,21 @@ mvad_status executor_read_mirror(struct executor *executor, enum segment segment
         !executor->segments[segment])
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has no gradient or moments here",
                          executor->graph.values[parameter].name);
-    return read_double_from(executor, segment, parameter, data, error);
+    return MVAD_OK;
+}
+
+mvad_status executor_read_mirror(struct executor *executor, enum segment segment,
+                                 value_id parameter, double *data, mvad_error *error)
+{
+    mvad_status status = check_mirror(executor, segment, parameter, error);
+    return status ? status : read_double_from(executor, segment, parameter, data, error);
+}
+
+mvad_status executor_write_mirror(struct executor *executor, enum segment segment,
+                                  value_id parameter, const double *data, mvad_error *error)
+{
+    mvad_status status = check_mirror(executor, segment, parameter, error);
+    return status ? status : write_double_to(executor, segment, parameter, data, error);
 }
 
 mvad_status executor_run(struct executor *executor, const struct run_profile *profile,

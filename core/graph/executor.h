@@ -42,6 +42,10 @@ mvad_status executor_read_double(struct executor *executor, value_id id, double 
 mvad_status executor_read_mirror(struct executor *executor, enum segment segment,
                                  value_id parameter, double *data, mvad_error *error);
 
+/* The inverse, converted to the parameter's type. */
+mvad_status executor_write_mirror(struct executor *executor, enum segment segment,
+                                  value_id parameter, const double *data, mvad_error *error);
+
 /* Runs every node once and waits. `profile` may be NULL. */
 mvad_status executor_run(struct executor *executor, const struct run_profile *profile,
                          mvad_error *error);

@@ -1,3 +1,5 @@
+#include "core/train/trainer.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,32 +161,82 @@ mvad_status mvad_trainer_set_learning_rate(mvad_trainer *trainer, double learnin
     return error_clear(error);
 }
 
+/* Which segment holds what for a trainable parameter; the parameter itself is where its value says.
+ * */
+static const enum segment mirrors[] = {
+    [MVAD_TRAINER_GRADIENT] = SEGMENT_GRADIENT,
+    [MVAD_TRAINER_MOMENT1] = SEGMENT_MOMENT1,
+    [MVAD_TRAINER_MOMENT2] = SEGMENT_MOMENT2,
+};
+
+static mvad_status find_parameter(const mvad_trainer *trainer, const char *name, size_t count,
+                                  const struct parameter **parameter, value_id *id,
+                                  mvad_error *error)
+{
+    *parameter = parameter_table_find(&trainer->table, name);
+    *id = graph_find(executor_graph(trainer->executor), name);
+    if (!*parameter || *id == VALUE_NONE || (*parameter)->kind == MVAD_PARAMETER_FROZEN)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: nothing the trainer trains", name);
+    if ((*parameter)->count != count)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has %zu elements, not %zu", name,
+                         (*parameter)->count, count);
+    return MVAD_OK;
+}
+
 mvad_status mvad_trainer_read(mvad_trainer *trainer, mvad_trainer_value what, const char *name,
                               double *values, size_t count, mvad_error *error)
 {
-    static const enum segment segments[] = {
-        [MVAD_TRAINER_GRADIENT] = SEGMENT_GRADIENT,
-        [MVAD_TRAINER_MOMENT1] = SEGMENT_MOMENT1,
-        [MVAD_TRAINER_MOMENT2] = SEGMENT_MOMENT2,
-    };
     if (!trainer || !name || !values || (unsigned)what > MVAD_TRAINER_MOMENT2)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL or out of range");
-    const struct parameter *parameter = parameter_table_find(&trainer->table, name);
-    value_id id = graph_find(executor_graph(trainer->executor), name);
-    if (!parameter || id == VALUE_NONE || parameter->kind == MVAD_PARAMETER_FROZEN)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: nothing the trainer trains", name);
-    if (parameter->count != count)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has %zu elements, not %zu", name,
-                         parameter->count, count);
+    const struct parameter *parameter;
+    value_id id;
+    mvad_status status = find_parameter(trainer, name, count, &parameter, &id, error);
+    if (status) return status;
     double *raw = memory_allocate(count * sizeof *raw);
     if (!raw) return error_out_of_memory(error, name, count * sizeof *raw);
-    mvad_status status =
-        what == MVAD_TRAINER_PARAMETER
-            ? executor_read_double(trainer->executor, id, raw, error)
-            : executor_read_mirror(trainer->executor, segments[what], id, raw, error);
+    status = what == MVAD_TRAINER_PARAMETER
+                 ? executor_read_double(trainer->executor, id, raw, error)
+                 : executor_read_mirror(trainer->executor, mirrors[what], id, raw, error);
     if (!status) parameter_from_graph(parameter, raw, values);
     free(raw);
     return status;
+}
+
+mvad_status trainer_write(mvad_trainer *trainer, mvad_trainer_value what, const char *name,
+                          const float *values, size_t count, mvad_error *error)
+{
+    const struct parameter *parameter;
+    value_id id;
+    mvad_status status = find_parameter(trainer, name, count, &parameter, &id, error);
+    if (status) return status;
+    double *raw = memory_allocate(count * sizeof *raw);
+    if (!raw) return error_out_of_memory(error, name, count * sizeof *raw);
+    parameter_to_graph(parameter, values, raw);
+    status = what == MVAD_TRAINER_PARAMETER
+                 ? executor_write_double(trainer->executor, id, raw, error)
+                 : executor_write_mirror(trainer->executor, mirrors[what], id, raw, error);
+    free(raw);
+    return status;
+}
+
+const struct parameter_table *trainer_parameters(const mvad_trainer *trainer)
+{
+    return &trainer->table;
+}
+
+const mvad_trainer_options *trainer_options(const mvad_trainer *trainer)
+{
+    return &trainer->options;
+}
+
+uint64_t trainer_step_count(const mvad_trainer *trainer)
+{
+    return trainer->step;
+}
+
+void trainer_set_step_count(mvad_trainer *trainer, uint64_t step)
+{
+    trainer->step = step;
 }
 
 mvad_status mvad_trainer_export(mvad_trainer *trainer, mvad_model *model, mvad_error *error)

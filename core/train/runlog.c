@@ -1,0 +1,136 @@
+#include "core/train/runlog.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+
+static mvad_status log_error(const char *path, const char *what, mvad_error *error)
+{
+    return error_set(error, MVAD_ERROR_IO, "%s: %s: %s", file_label(path), what, strerror(errno));
+}
+
+/* The step a line is of; 0 where it is none of ours. */
+static int64_t line_step(const char *line, size_t length)
+{
+    cJSON *json = cJSON_ParseWithLength(line, length);
+    const cJSON *step = cJSON_GetObjectItemCaseSensitive(json, "step");
+    int64_t number = cJSON_IsNumber(step) && step->valuedouble >= 1 && step->valuedouble < 1e15
+                         ? (int64_t)step->valuedouble
+                         : 0;
+    cJSON_Delete(json);
+    return number;
+}
+
+/* Bytes of the lines up to `step`. */
+static size_t measure_kept(const char *text, size_t size, int64_t step)
+{
+    size_t kept = 0;
+    while (kept < size) {
+        const char *end = memchr(text + kept, '\n', size - kept);
+        if (!end) break;
+        int64_t number = line_step(text + kept, (size_t)(end - (text + kept)));
+        if (number < 1 || number > step) break;
+        kept = (size_t)(end - text) + 1;
+    }
+    return kept;
+}
+
+mvad_status runlog_open(const char *path, int64_t step, struct runlog *log, mvad_error *error)
+{
+    size_t kept = 0;
+    *log = (struct runlog){.file = -1, .path = path};
+    if (step > 0 && access(path, F_OK) == 0) {
+        struct file_mapping mapping;
+        mvad_status status = file_map(path, SIZE_MAX, &mapping, error);
+        if (status) return status;
+        kept = measure_kept((const char *)mapping.data, mapping.size, step);
+        file_unmap(&mapping);
+    }
+    log->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (log->file < 0) return log_error(path, "cannot open", error);
+    if (ftruncate(log->file, (off_t)kept)) {
+        mvad_status status = log_error(path, "cannot cut off", error);
+        runlog_close(log);
+        return status;
+    }
+    return MVAD_OK;
+}
+
+/* Resident memory of the process in bytes; 0 where it is not known. */
+static double memory_in_use(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return 0;
+    if (fscanf(file, "%*u %lu", &pages) != 1) pages = 0;
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* The line with its end, to be freed with cJSON_free; NULL without memory. */
+static char *make_line(const mvad_train_progress *progress, size_t *length)
+{
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {
+        {"step", (double)progress->step},
+        {"epoch", progress->epoch},
+        {"loss", progress->loss},
+        {"learning_rate", progress->learning_rate},
+        {"gradient_norm", progress->gradient_norm},
+        {"samples_per_second", progress->samples_per_second},
+        {"data_wait_share", progress->data_wait_share},
+        {"memory_bytes", memory_in_use()},
+    };
+    char *line = NULL;
+    cJSON *json = cJSON_CreateObject();
+    bool complete = json != NULL;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!cJSON_AddNumberToObject(json, fields[i].name, fields[i].value)) complete = false;
+    if (complete) line = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (!line) return NULL;
+    *length = strlen(line);
+    line[(*length)++] =
+        '\n'; /* the place of the terminating zero: a line is written by its length */
+    return line;
+}
+
+mvad_status runlog_add(struct runlog *log, const mvad_train_progress *progress, mvad_error *error)
+{
+    size_t length = 0;
+    char *line = make_line(progress, &length);
+    if (!line) return error_out_of_memory(error, "log line", 256);
+    mvad_status status = MVAD_OK;
+    for (size_t done = 0; done < length && !status;) {
+        ssize_t written = write(log->file, line + done, length - done);
+        if (written > 0)
+            done += (size_t)written;
+        else if (written == 0 || errno != EINTR)
+            status = log_error(log->path, "cannot write", error);
+    }
+    cJSON_free(line);
+    return status;
+}
+
+mvad_status runlog_sync(struct runlog *log, mvad_error *error)
+{
+    while (fsync(log->file))
+        if (errno != EINTR) return log_error(log->path, "cannot write", error);
+    return MVAD_OK;
+}
+
+void runlog_close(struct runlog *log)
+{
+    if (log->file >= 0) close(log->file);
+    log->file = -1;
+}
