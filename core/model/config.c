@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,21 @@ mvad_status mvad_projection_from_name(const char *name, mvad_projection *project
                      name ? name : "");
 }
 
+/* The fields that are integers, and their keys in a model file's metadata. */
+static const struct {
+    const char *key;
+    size_t offset;
+    int count;
+} integer_fields[] = {
+    {"mvad.windows", offsetof(mvad_config, windows), MVAD_SCALES},
+    {"mvad.topk", offsetof(mvad_config, topk), MVAD_SCALES},
+    {"mvad.blocks", offsetof(mvad_config, blocks), MVAD_SCALES},
+    {"mvad.route_projection", offsetof(mvad_config, route_projection), 1},
+    {"mvad.views", offsetof(mvad_config, views), 1},
+    {"mvad.image_size", offsetof(mvad_config, image_size), 1},
+};
+#define INTEGER_FIELDS (sizeof integer_fields / sizeof *integer_fields)
+
 static mvad_status set_integers(mvad_tensors *tensors, const char *key, const int32_t *values,
                                 int count, mvad_error *error)
 {
@@ -105,26 +121,16 @@ static mvad_status set_integers(mvad_tensors *tensors, const char *key, const in
 
 mvad_status config_to_metadata(const mvad_config *config, mvad_tensors *tensors, mvad_error *error)
 {
-    const struct {
-        const char *key;
-        const int32_t *values;
-        int count;
-    } integers[] = {
-        {"mvad.windows", config->windows, MVAD_SCALES},
-        {"mvad.topk", config->topk, MVAD_SCALES},
-        {"mvad.blocks", config->blocks, MVAD_SCALES},
-        {"mvad.route_projection", &config->route_projection, 1},
-        {"mvad.views", &config->views, 1},
-        {"mvad.image_size", &config->image_size, 1},
-    };
     mvad_status status = mvad_tensors_set_metadata(tensors, "mvad.backbone",
                                                    mvad_backbone_name(config->backbone), error);
     if (!status)
         status = mvad_tensors_set_metadata(tensors, "mvad.projection",
                                            mvad_projection_name(config->projection), error);
-    for (size_t i = 0; i < sizeof integers / sizeof *integers && !status; i++)
-        status =
-            set_integers(tensors, integers[i].key, integers[i].values, integers[i].count, error);
+    for (size_t i = 0; i < INTEGER_FIELDS && !status; i++) {
+        const char *values = (const char *)config + integer_fields[i].offset;
+        status = set_integers(tensors, integer_fields[i].key, (const int32_t *)(const void *)values,
+                              integer_fields[i].count, error);
+    }
     return status;
 }
 
@@ -146,18 +152,6 @@ static bool parse_integers(const char *text, int32_t *values, int count)
 mvad_status config_from_metadata(const mvad_tensors *tensors, mvad_config *config, int *missing,
                                  const char **first_missing, mvad_error *error)
 {
-    const struct {
-        const char *key;
-        int32_t *values;
-        int count;
-    } integers[] = {
-        {"mvad.windows", config->windows, MVAD_SCALES},
-        {"mvad.topk", config->topk, MVAD_SCALES},
-        {"mvad.blocks", config->blocks, MVAD_SCALES},
-        {"mvad.route_projection", &config->route_projection, 1},
-        {"mvad.views", &config->views, 1},
-        {"mvad.image_size", &config->image_size, 1},
-    };
     const char *backbone = mvad_tensors_metadata(tensors, "mvad.backbone");
     const char *projection = mvad_tensors_metadata(tensors, "mvad.projection");
     mvad_status status = MVAD_OK;
@@ -173,15 +167,16 @@ mvad_status config_from_metadata(const mvad_tensors *tensors, mvad_config *confi
     else if (!(*missing)++)
         *first_missing = "mvad.projection";
     if (status) return MVAD_ERROR_FORMAT;
-    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-        const char *text = mvad_tensors_metadata(tensors, integers[i].key);
+    for (size_t i = 0; i < INTEGER_FIELDS; i++) {
+        const char *key = integer_fields[i].key, *text = mvad_tensors_metadata(tensors, key);
         if (!text) {
-            if (!(*missing)++) *first_missing = integers[i].key;
+            if (!(*missing)++) *first_missing = key;
             continue;
         }
-        if (!parse_integers(text, integers[i].values, integers[i].count))
+        char *values = (char *)config + integer_fields[i].offset;
+        if (!parse_integers(text, (int32_t *)(void *)values, integer_fields[i].count))
             return error_set(error, MVAD_ERROR_FORMAT, "metadata %s is '%.40s', not %d integers",
-                             integers[i].key, text, integers[i].count);
+                             key, text, integer_fields[i].count);
     }
     return error_clear(error);
 }
