@@ -19,6 +19,7 @@ struct run {
     mvad_synth_progress progress;
     void *user;
     struct sample *samples;
+    omp_lock_t lock;     /* of this run: a named critical section would be the process's */
     int64_t count, done; /* samples; done is changed under the lock */
     atomic_bool stopped;
     int64_t failed; /* the first sample, in order, that failed, or count */
@@ -138,21 +139,20 @@ cleanup:
 static void finish_sample(struct run *run, int64_t index, mvad_status status,
                           const mvad_error *error)
 {
-#pragma omp critical(synth_finish)
-    {
-        if (status) {
-            if (index < run->failed) {
-                run->failed = index;
-                run->error = *error;
-            }
-            run->stopped = true;
-        } else {
-            run->done++;
-            if (!run->stopped && run->progress &&
-                run->progress(run->done * SCENE_VIEWS, run->count * SCENE_VIEWS, run->user))
-                run->stopped = true;
+    omp_set_lock(&run->lock);
+    if (status) {
+        if (index < run->failed) {
+            run->failed = index;
+            run->error = *error;
         }
+        run->stopped = true;
+    } else {
+        run->done++;
+        if (!run->stopped && run->progress &&
+            run->progress(run->done * SCENE_VIEWS, run->count * SCENE_VIEWS, run->user))
+            run->stopped = true;
     }
+    omp_unset_lock(&run->lock);
 }
 
 static int count_threads(const mvad_synth_options *options)
@@ -162,6 +162,7 @@ static int count_threads(const mvad_synth_options *options)
 
 static void render_all(struct run *run)
 {
+    omp_init_lock(&run->lock);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(count_threads(run->options))
     for (int64_t i = 0; i < run->count; i++) {
         mvad_error error;
@@ -169,6 +170,7 @@ static void render_all(struct run *run)
         mvad_status status = render_sample(run, &run->samples[i], &error);
         finish_sample(run, i, status, &error);
     }
+    omp_destroy_lock(&run->lock);
 }
 
 mvad_status mvad_synth_write(const char *folder, const mvad_synth_options *options,
