@@ -21,17 +21,16 @@
  *     mvad_device_close(device);
  *
  * Conventions
- * - Every function that can fail returns an mvad_status (MVAD_OK is 0) and, where `error` is not
- * NULL, writes one
- * line there that names what was wrong. The library never prints, exits or aborts, and keeps no
- * global state.
+ *   - Every function that can fail returns an mvad_status (MVAD_OK is 0) and, where `error` is not
+ *     NULL, writes one line there that names what was wrong. The library never prints, exits or
+ *     aborts, and keeps no global state, but for one thing that is not its own: opening a CPU
+ *     device sets OpenBLAS, which has one setting a process, to one thread.
  *   - `destroy` and `close` accept NULL. Output pointers are set to NULL on failure.
- * - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
- * consecutive.
- * Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406), std (0.229, 0.224,
- * 0.225).
- * - Threads: a model may be read by any number of threads at a time; a session and a trainer belong
- * to one thread at a time.
+ *   - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
+ *     consecutive. Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406),
+ *     std (0.229, 0.224, 0.225).
+ *   - Threads: a model may be read by any number of threads at a time; a session and a trainer
+ *     belong to one thread at a time.
  */
 #ifndef MVAD_H
 #define MVAD_H
