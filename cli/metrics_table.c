@@ -1,12 +1,10 @@
 #include "cli/metrics_table.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_BYTES 32
 #define NAME_WIDTH 20 /* least, in characters */
 
 /* Metrics come in levels: three of samples, three of images, four of pixels. */
@@ -46,14 +44,6 @@ void metrics_table_free(struct metrics_table *table)
 static const char *short_name(int metric)
 {
     return strchr(mvad_metric_name((mvad_metric)metric), ' ') + 1;
-}
-
-/* "pixel F1-max" as "pixel_f1_max". */
-static const char *metric_key(int metric, char key[KEY_BYTES])
-{
-    snprintf(key, KEY_BYTES, "%s", mvad_metric_name((mvad_metric)metric));
-    for (char *c = key; *c; c++) *c = isalnum((unsigned char)*c) ? (char)tolower(*c) : '_';
-    return key;
 }
 
 static const char *percent(double value, char text[16])
@@ -145,9 +135,9 @@ static void csv_field(const char *text, FILE *file)
 
 void metrics_table_csv(const struct metrics_table *table, FILE *file)
 {
-    char key[KEY_BYTES];
     fputs("class", file);
-    for (int m = 0; m < MVAD_METRIC_COUNT; m++) fprintf(file, ",%s", metric_key(m, key));
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        fprintf(file, ",%s", mvad_metric_key((mvad_metric)m));
     fputs(",samples,views\n", file);
     for (size_t i = 0; i < table->count; i++) {
         const mvad_metrics_row *row = &table->rows[i];
@@ -160,15 +150,14 @@ void metrics_table_csv(const struct metrics_table *table, FILE *file)
 
 static void fill_json(const mvad_metrics_row *row, cJSON *json)
 {
-    char key[KEY_BYTES];
     cJSON_AddNumberToObject(json, "samples", (double)row->samples);
     cJSON_AddNumberToObject(json, "views", (double)row->views);
     cJSON *metrics = cJSON_AddObjectToObject(json, "metrics");
     for (int m = 0; m < MVAD_METRIC_COUNT; m++)
         if (isnan(row->value[m]))
-            cJSON_AddNullToObject(metrics, metric_key(m, key));
+            cJSON_AddNullToObject(metrics, mvad_metric_key((mvad_metric)m));
         else
-            cJSON_AddNumberToObject(metrics, metric_key(m, key), row->value[m]);
+            cJSON_AddNumberToObject(metrics, mvad_metric_key((mvad_metric)m), row->value[m]);
 }
 
 void metrics_table_to_json(const struct metrics_table *table, cJSON *json)
@@ -195,13 +184,13 @@ static bool read_count(const cJSON *json, uint64_t *count)
 
 static const char *read_row(const cJSON *json, mvad_metrics_row *row)
 {
-    char key[KEY_BYTES];
     if (!read_count(cJSON_GetObjectItemCaseSensitive(json, "samples"), &row->samples) ||
         !read_count(cJSON_GetObjectItemCaseSensitive(json, "views"), &row->views))
         return "has a class without its numbers of samples and views";
     const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(json, "metrics");
     for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(metrics, metric_key(m, key));
+        const cJSON *value =
+            cJSON_GetObjectItemCaseSensitive(metrics, mvad_metric_key((mvad_metric)m));
         row->value[m] = cJSON_IsNumber(value) ? value->valuedouble : NAN;
         if (!cJSON_IsNull(value) && !(row->value[m] >= 0 && row->value[m] <= 1))
             return "has a class in which a metric is missing, or neither null nor from 0 to 1";
@@ -259,22 +248,31 @@ void metrics_table_warn(const struct metrics_table *table, const struct caller *
 void metrics_table_combine(const struct metrics_table *a, const struct metrics_table *b,
                            struct metrics_table *mean)
 {
-    mvad_metrics_row total = {.name = "mean"};
-    int defined[MVAD_METRIC_COUNT] = {0};
     for (size_t i = 0; i + 1 < a->count; i++) {
         mvad_metrics_row row = a->rows[i];
         const mvad_metrics_row *other = metrics_table_find(b, row.name);
-        for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++)
             row.value[m] = (row.value[m] + other->value[m]) / 2; /* a NaN stays one */
-            if (isnan(row.value[m])) continue;
-            total.value[m] += row.value[m];
+        metrics_table_add(&row, mean);
+    }
+    metrics_table_add_mean(mean);
+}
+
+void metrics_table_add_mean(struct metrics_table *table)
+{
+    mvad_metrics_row total = {.name = "mean"};
+    int defined[MVAD_METRIC_COUNT] = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        const mvad_metrics_row *row = &table->rows[i];
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
+            if (isnan(row->value[m])) continue;
+            total.value[m] += row->value[m];
             defined[m]++;
         }
-        total.samples += row.samples;
-        total.views += row.views;
-        metrics_table_add(&row, mean);
+        total.samples += row->samples;
+        total.views += row->views;
     }
     for (int m = 0; m < MVAD_METRIC_COUNT; m++)
         total.value[m] = defined[m] ? total.value[m] / defined[m] : NAN;
-    metrics_table_add(&total, mean);
+    metrics_table_add(&total, table);
 }

@@ -53,6 +53,9 @@ const mvad_metrics_row *metrics_table_find(const struct metrics_table *table, co
 void metrics_table_combine(const struct metrics_table *a, const struct metrics_table *b,
                            struct metrics_table *mean);
 
+/* Appends the mean over the classes in which a metric is defined to a table of classes only. */
+void metrics_table_add_mean(struct metrics_table *table);
+
 void metrics_table_free(struct metrics_table *table);
 
 #endif

@@ -1,265 +1,19 @@
-#include <inttypes.h>
+#include "cli/train.h"
+
+#include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/common/config_options.h"
+#include "cli/model_folder.h"
 #include "cli/verbs.h"
 
 #define MAX_BATCH 4096
 #define MAX_EPOCHS 1000000
 #define MAX_SECONDS 86400
-#define EXIT_INTERRUPTED 130     /* what a shell says of a program that SIGINT ended */
-#define SECONDS_BETWEEN_LINES 10 /* where standard error is no terminal */
-
-struct train_options {
-    struct text_option data, variant, classes, out, teacher, rate, dropout, drop_path, seed;
-    struct number_option epochs, batch, checkpoint;
-    int recompute, resume, skip_bad;
-    struct config_options config;
-    struct device_options device;
-};
-
-/* Everything of one run. */
-struct training {
-    const struct caller *caller;
-    const struct train_options *options;
-    mvad_train_options run;
-    mvad_dataset *dataset;
-    mvad_model *model;
-    mvad_device *device;
-    mvad_train_progress last; /* step 0 before the first one */
-    bool terminal;            /* progress is one line, rewritten in place */
-    bool line_open;           /* the terminal's cursor is in that line */
-    size_t fatal, warnings;   /* problems of the data */
-    double shown;             /* seconds: when progress was printed last */
-};
-
-/* Handlers have nothing else to tell the program with. */
-static volatile sig_atomic_t interrupted;
-
-static void take_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-/* The first signal ends the run after a checkpoint, the second one ends the program. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = take_signal,
-                               .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is to be seen as a failed write */
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void warn(const struct training *t, const char *text)
-{
-    command_fail(t->caller, EXIT_DONE, "warning: %s", text);
-}
-
-/* Leaves the progress line, so that a message gets a line of its own. */
-static void close_line(struct training *t)
-{
-    if (t->line_open) fputc('\n', stderr);
-    t->line_open = false;
-}
-
-static void show_check(size_t done, size_t total, void *user)
-{
-    struct training *t = user;
-    if (!t->terminal) return;
-    fprintf(stderr, "\rchecking images: %zu of %zu", done, total);
-    t->line_open = true;
-}
-
-/* Those that make a sample unusable, one line each; the others are counted. */
-static void show_problem(const mvad_dataset_problem *problem, void *user)
-{
-    struct training *t = user;
-    close_line(t);
-    t->warnings += !problem->fatal;
-    if (!problem->fatal) return;
-    t->fatal++;
-    command_fail(t->caller, EXIT_UNREADABLE, "%s%s: %s", t->options->skip_bad ? "skipped: " : "",
-                 problem->kind, problem->text);
-}
-
-static int check_data(struct training *t)
-{
-    mvad_dataset_check_options check = mvad_dataset_check_options_default();
-    mvad_error error;
-    size_t fatal = 0;
-    check.threads = t->options->device.threads.value;
-    check.remove = t->options->skip_bad;
-    check.problem = show_problem;
-    check.progress = show_check;
-    check.user = t;
-    mvad_status status = mvad_dataset_check(t->dataset, &check, &fatal, &error);
-    close_line(t);
-    if (status) return command_error(t->caller, &error);
-    if (t->warnings) {
-        char text[128];
-        snprintf(text, sizeof text, "%zu peculiarities of the data; mvad data check lists them",
-                 t->warnings);
-        warn(t, text);
-    }
-    if (fatal && !t->options->skip_bad)
-        return command_fail(t->caller, EXIT_UNREADABLE,
-                            "%zu problems of the data; --skip-bad trains without these samples",
-                            fatal);
-    return OPTIONS_READ;
-}
-
-/* The number of views most samples of the first class with samples have, by its mean. */
-static int32_t count_views(const mvad_dataset *dataset)
-{
-    for (size_t i = 0; i < mvad_dataset_class_count(dataset); i++) {
-        mvad_dataset_class c;
-        if (mvad_dataset_class_at(dataset, i, &c, NULL)) continue;
-        const uint64_t samples = c.train_samples + c.test_samples;
-        if (samples) return (int32_t)((c.views + samples / 2) / samples);
-    }
-    return 1; /* mvad_train says that there is nothing to train on */
-}
-
-/* A path in the folder of the run, to be freed by the caller; NULL without memory. */
-static char *path_in_run(const struct training *t, const char *name)
-{
-    const size_t bytes = strlen(t->options->out.value) + strlen(name) + 2;
-    char *path = malloc(bytes);
-    if (path) snprintf(path, bytes, "%s/%s", t->options->out.value, name);
-    return path;
-}
-
-/* The model and its views: from the run to be resumed. */
-static int resume_model(struct training *t)
-{
-    char *path = path_in_run(t, "model.safetensors");
-    if (!path) return command_fail(t->caller, EXIT_FAILED, "out of memory");
-    int code =
-        config_options_load(t->caller, &t->options->config, path, &t->model, &t->run.step.views);
-    free(path);
-    return code;
-}
-
-static int load_teacher(struct training *t)
-{
-    mvad_error error;
-    const char *teacher = t->options->teacher.value;
-    if (teacher) {
-        if (mvad_model_load_teacher(t->model, teacher, &error))
-            return command_error(t->caller, &error);
-    } else if (!t->options->resume) {
-        warn(t, "the teacher is random, and so are the features that defects are found by; "
-                "--teacher FILE takes a trained one: a torchvision or timm ResNet as .safetensors");
-    }
-    return OPTIONS_READ;
-}
-
-static int create_model(struct training *t, const mvad_config *asked)
-{
-    mvad_config config = *asked;
-    mvad_error error;
-    if (!t->options->config.views.given) config.views = count_views(t->dataset);
-    if (mvad_model_create(&config, t->run.step.seed, &t->model, &error))
-        return command_error(t->caller, &error);
-    return OPTIONS_READ;
-}
-
-/* A run is not lost by giving its folder to another one. */
-static int check_folder(const struct training *t)
-{
-    char *path = path_in_run(t, "checkpoint.safetensors");
-    if (!path) return command_fail(t->caller, EXIT_FAILED, "out of memory");
-    const bool exists = access(path, F_OK) == 0;
-    int code = OPTIONS_READ;
-    if (exists && !t->options->resume)
-        code = command_fail(t->caller, EXIT_USAGE,
-                            "%s exists: --resume goes on with that run, another folder begins anew",
-                            path);
-    else if (!exists && t->options->resume)
-        code =
-            command_fail(t->caller, EXIT_UNREADABLE, "%s: no such file, nothing to resume", path);
-    free(path);
-    return code;
-}
-
-static int open_data(struct training *t, int32_t image_size)
-{
-    mvad_dataset_options options = mvad_dataset_options_default();
-    mvad_error error;
-    options.variant = t->options->variant.value;
-    options.classes = t->options->classes.value;
-    options.image_size = image_size;
-    if (mvad_dataset_open(t->options->data.value, &options, &t->dataset, &error))
-        return command_error(t->caller, &error);
-    return check_data(t);
-}
-
-static void show_progress(struct training *t)
-{
-    const mvad_train_progress *p = &t->last;
-    const int64_t left = (int64_t)fmin(p->seconds_left + 0.5, 1e9);
-    fprintf(stderr,
-            "%sepoch %d/%d  step %" PRId64 "/%" PRId64 "  loss %.4f  %.1f samples/s  %" PRId64
-            ":%02d:%02d left%s",
-            t->terminal ? "\r" : "", p->epoch, p->epochs, p->step, p->steps, p->loss,
-            p->samples_per_second, left / 3600, (int)(left / 60 % 60), (int)(left % 60),
-            t->terminal ? "\033[K" : "\n"); /* erases what a longer line left behind */
-    t->line_open = t->terminal;
-}
-
-static int32_t take_progress(const mvad_train_progress *progress, void *user)
-{
-    struct training *t = user;
-    const double now = seconds_now(), pause = t->terminal ? 0.1 : SECONDS_BETWEEN_LINES;
-    t->last = *progress;
-    if (now - t->shown >= pause || (t->terminal && progress->step == progress->steps)) {
-        show_progress(t);
-        t->shown = now;
-    }
-    return interrupted;
-}
-
-static int run(struct training *t)
-{
-    mvad_error error;
-    int32_t finished = 0;
-    t->run.progress = take_progress;
-    t->run.user = t;
-    t->shown = seconds_now();
-    catch_signals();
-    mvad_status status = mvad_train(t->model, t->device, t->dataset, &t->run, &finished, &error);
-    close_line(t);
-    /* The data has been read once by the check: what cannot be read or written now is the run's. */
-    if (status == MVAD_ERROR_IO) return command_fail(t->caller, EXIT_FAILED, "%s", error.message);
-    if (status) return command_error(t->caller, &error);
-    if (!finished)
-        return command_fail(t->caller, EXIT_INTERRUPTED,
-                            "stopped after step %" PRId64 " of %" PRId64
-                            "; the same command with --resume goes on from there",
-                            t->last.step, t->last.steps);
-    if (t->last.step)
-        printf("%s/model.safetensors: %" PRId64 " steps, loss %.7g\n", t->run.folder, t->last.step,
-               t->last.loss);
-    else
-        printf("%s/model.safetensors: was finished\n", t->run.folder);
-    return EXIT_DONE;
-}
 
 /* A number not below 0; NULL leaves the library's default. */
 static int read_real(const struct caller *caller, const char *name, const char *text, double *value)
@@ -270,6 +24,18 @@ static int read_real(const struct caller *caller, const char *name, const char *
     if (end == text || *end || !isfinite(number) || number < 0)
         return command_fail(caller, EXIT_USAGE, "--%s: '%s' is not a number from 0 up", name, text);
     *value = number;
+    return OPTIONS_READ;
+}
+
+static int read_norm(struct training *t)
+{
+    const char *text = t->options->norm.value;
+    if (!strcmp(text, "file"))
+        t->norm = TEACHER_NORM_FILE;
+    else if (!strcmp(text, "data"))
+        t->norm = TEACHER_NORM_DATA;
+    else
+        return command_fail(t->caller, EXIT_USAGE, "--teacher-norm: '%s'; known: file, data", text);
     return OPTIONS_READ;
 }
 
@@ -292,12 +58,88 @@ static int read_run_options(struct training *t)
         code = read_real(t->caller, "drop-path", o->drop_path.value, &run->step.drop_path);
     if (code == OPTIONS_READ)
         code = options_seed(t->caller, "seed", o->seed.value, &run->step.seed);
+    if (code == OPTIONS_READ && o->evaluate.value < 0)
+        code = command_fail(t->caller, EXIT_USAGE, "--eval-every is %d; it must not be negative",
+                            o->evaluate.value);
+    if (code == OPTIONS_READ) code = read_norm(t);
     run->epochs = o->epochs.value;
     run->checkpoint_seconds = o->checkpoint.value;
-    run->folder = o->out.value;
-    run->resume = o->resume;
+    run->evaluate_every = o->evaluate.value;
     run->step.samples = o->batch.value;
     run->step.recompute = o->recompute;
+    return code;
+}
+
+/* A run in t->folder on t->class_name, or on all classes. */
+static int train_one(struct training *t, const mvad_config *asked)
+{
+    mvad_config config = *asked;
+    t->run.folder = t->folder;
+    t->run.resume = t->resume;
+    int code = train_check_folder(t);
+    if (code == OPTIONS_READ && t->resume) {
+        code = train_resume_model(t);
+        if (code == OPTIONS_READ) config = mvad_model_config(t->model);
+    }
+    if (code == OPTIONS_READ) code = train_open_data(t, config.image_size);
+    if (code == OPTIONS_READ && !t->resume) code = train_create_model(t, &config);
+    if (code == OPTIONS_READ) code = train_run(t);
+    mvad_dataset_close(t->dataset);
+    mvad_model_destroy(t->model);
+    t->dataset = NULL;
+    t->model = NULL;
+    return code;
+}
+
+static bool has_checkpoint(const char *folder)
+{
+    char path[4096];
+    return snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder) < (int)sizeof path &&
+           access(path, F_OK) == 0;
+}
+
+static size_t count_trained(const mvad_dataset *dataset)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < mvad_dataset_class_count(dataset); i++) {
+        mvad_dataset_class c;
+        count += !mvad_dataset_class_at(dataset, i, &c, NULL) && c.train_samples;
+    }
+    return count;
+}
+
+/* A run a class, in folders of their own. The data of all of them is checked before the first one
+ * begins. Resuming takes them up where they are: done, begun or not begun. */
+static int train_each_class(struct training *t, const mvad_config *config)
+{
+    const mvad_train_options settings = t->run;
+    const char *out = t->options->out.value;
+    int code = train_open_data(t, config->image_size);
+    mvad_dataset *all = t->dataset;
+    t->dataset = NULL;
+    t->quiet = true;
+    t->count = code == OPTIONS_READ ? count_trained(all) : 0;
+    if (code == OPTIONS_READ && !t->count)
+        code = command_fail(t->caller, EXIT_UNREADABLE, "%s: there are no training samples",
+                            t->options->data.value);
+    if (code == OPTIONS_READ && mkdir(out, 0777) && errno != EEXIST)
+        code = command_fail(t->caller, EXIT_FAILED, "%s: cannot create the folder: %s", out,
+                            strerror(errno));
+    for (size_t i = 0; t->number < t->count && (code == OPTIONS_READ || code == EXIT_DONE); i++) {
+        mvad_dataset_class c;
+        char *folder = NULL;
+        if (mvad_dataset_class_at(all, i, &c, NULL) || !c.train_samples) continue;
+        code = model_folder_class(t->caller, out, c.name, NULL, &folder);
+        t->class_name = c.name;
+        t->folder = folder;
+        t->number++;
+        t->run = settings;
+        t->last = (mvad_train_progress){0};
+        t->resume = folder && t->options->resume && has_checkpoint(folder);
+        if (code == OPTIONS_READ) code = train_one(t, config);
+        free(folder);
+    }
+    mvad_dataset_close(all);
     return code;
 }
 
@@ -305,23 +147,22 @@ static int train(const struct caller *caller, const struct train_options *option
 {
     struct training t = {.caller = caller,
                          .options = options,
+                         .folder = options->out.value,
+                         .resume = options->resume,
                          .run = mvad_train_options_default(),
                          .terminal = isatty(STDERR_FILENO)};
     mvad_config config;
-    int code = read_run_options(&t);
+    const bool single = !strcmp(options->setting.value, "single");
+    int code = OPTIONS_READ;
+    if (!single && strcmp(options->setting.value, "multi") != 0)
+        code = command_fail(caller, EXIT_USAGE, "--setting: '%s'; known: multi, single",
+                            options->setting.value);
+    if (code == OPTIONS_READ) code = read_run_options(&t);
     if (code == OPTIONS_READ) code = config_options_read(caller, &options->config, &config);
-    if (code == OPTIONS_READ) code = check_folder(&t);
-    if (code == OPTIONS_READ && options->resume) {
-        code = resume_model(&t);
-        if (code == OPTIONS_READ) config = mvad_model_config(t.model);
-    }
-    if (code == OPTIONS_READ) code = open_data(&t, config.image_size);
-    if (code == OPTIONS_READ && !options->resume) code = create_model(&t, &config);
-    if (code == OPTIONS_READ) code = load_teacher(&t);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &t.device);
-    if (code == OPTIONS_READ) code = run(&t);
-    mvad_dataset_close(t.dataset);
-    mvad_model_destroy(t.model);
+    train_catch_signals();
+    if (code == OPTIONS_READ)
+        code = single ? train_each_class(&t, &config) : train_one(&t, &config);
     mvad_device_close(t.device);
     return code;
 }
@@ -330,8 +171,11 @@ int verb_train(const char *program, const struct command *command, int argc, cha
 {
     const struct caller caller = {program, command};
     const unsigned int number = POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT;
+    const unsigned int text = POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT;
     const mvad_train_options defaults = mvad_train_options_default();
     struct train_options o = {.seed = {.value = "1"},
+                              .setting = {.value = "multi"},
+                              .norm = {.value = "file"},
                               .epochs = {.value = defaults.epochs},
                               .batch = {.value = defaults.step.samples},
                               .checkpoint = {.value = defaults.checkpoint_seconds}};
@@ -348,8 +192,16 @@ int verb_train(const char *program, const struct command *command, int argc, cha
         {"out", 'o', POPT_ARG_STRING, &o.out, 0,
          "Folder for the model, the checkpoint and the log (required)", "RUN"},
         {"resume", 0, POPT_ARG_NONE, &o.resume, 0, "Go on from the folder's checkpoint", NULL},
+        {"setting", 0, text, &o.setting, 0,
+         "multi: one model for all classes; single: one a class, in RUN/CLASS", "NAME"},
         {"teacher", 0, POPT_ARG_STRING, &o.teacher, 0,
-         "Trained ResNet (torchvision's or timm's names); without it the teacher is random", "FILE"},
+         "Trained ResNet (.safetensors, torchvision's or timm's names), builtin (resnet18 only; "
+         "its "
+         "default), or random",
+         "FILE"},
+        {"teacher-norm", 0, text, &o.norm, 0,
+         "Batch norms of the teacher: as in the file, or re-estimated on the training data",
+         "file|data"},
         {"epochs", 'e', number, &o.epochs, 0, "Passes over the training samples", "N"},
         {"batch", 'b', number, &o.batch, 0, "Samples a step: more take more memory", "B"},
         {"lr", 0, POPT_ARG_STRING, &o.rate, 0,
@@ -357,8 +209,9 @@ int verb_train(const char *program, const struct command *command, int argc, cha
         {"dropout", 0, POPT_ARG_STRING, &o.dropout, 0, "Share of dropout (default: 0.1)", "X"},
         {"drop-path", 0, POPT_ARG_STRING, &o.drop_path, 0,
          "Share of attention branches left out (default: 0.1)", "X"},
-        {"seed", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &o.seed, 0,
-         "Seed of initial values, shuffles and dropout", "N"},
+        {"eval-every", 0, number, &o.evaluate, 0,
+         "Epochs between evaluations of the test split, 0 for none; also after the last", "N"},
+        {"seed", 0, text, &o.seed, 0, "Seed of initial values, shuffles and dropout", "N"},
         {"recompute", 0, POPT_ARG_NONE, &o.recompute, 0, "Less memory, more time, the same bits",
          NULL},
         {"checkpoint-seconds", 0, number, &o.checkpoint, 0, "Time between checkpoints", "N"},

@@ -230,7 +230,7 @@ typedef struct mvad_parameter {
 
 /* A model with initial values: convolutions Kaiming normal (fan out, ReLU gain), linear layers
  * uniform +-1/sqrt(fan in), norms 1 and 0. The same seed gives the same values everywhere. The
- * teacher is random as well. */
+ * teacher is random as well, and the note "mvad.teacher" says so. */
 MVAD_API mvad_status mvad_model_create(const mvad_config *config, uint64_t seed, mvad_model **model,
                                        mvad_error *error);
 
@@ -256,6 +256,28 @@ MVAD_API mvad_status mvad_model_read_parameter(const mvad_model *model, const ch
 MVAD_API mvad_status mvad_model_write_parameter(mvad_model *model, const char *name,
                                                 const float *values, size_t count,
                                                 mvad_error *error);
+
+/* What is written about a model beside its parameters, as strings under keys that begin with "mvad.":
+ * "mvad.classes", "mvad.teacher", "mvad.teacher_norm", .. They are kept by loading and saving. The
+ * value belongs to the model, until it is set anew; NULL where there is none. The keys of the
+ * configuration are not among them: setting one is MVAD_ERROR_INVALID_ARGUMENT. */
+MVAD_API const char *mvad_model_note(const mvad_model *model, const char *key);
+MVAD_API mvad_status mvad_model_set_note(mvad_model *model, const char *key, const char *value,
+                                         mvad_error *error);
+
+/* How a model's pixel scores are to be read; image and sample scores are maxima of them. In the note
+ * "mvad.scale", as three numbers in this order. */
+typedef struct mvad_score_scale {
+    float low;       /* lower end of the colour scale: what most of a good part scores */
+    float threshold; /* above it a pixel counts as a defect, and so the part */
+    float high;      /* upper end of the colour scale: the threshold is in its middle */
+} mvad_score_scale;
+
+/* MVAD_ERROR_FORMAT where the model has none, or the note is no scale. */
+MVAD_API mvad_status mvad_model_scale(const mvad_model *model, mvad_score_scale *scale,
+                                      mvad_error *error);
+MVAD_API mvad_status mvad_model_set_scale(mvad_model *model, const mvad_score_scale *scale,
+                                          mvad_error *error);
 
 MVAD_API void mvad_model_destroy(mvad_model *model);
 
@@ -437,6 +459,8 @@ MVAD_API mvad_status mvad_synth_write(const char *folder, const mvad_synth_optio
  * (.csv or .jsonl). */
 typedef struct mvad_dataset mvad_dataset;
 
+typedef enum mvad_label { MVAD_NORMAL = 0, MVAD_ANOMALOUS, MVAD_UNLABELLED } mvad_label;
+
 typedef struct mvad_dataset_options {
     size_t size;         /* sizeof(mvad_dataset_options), set by ..._default */
     const char *variant; /* of Real-IAD's JSON files: "sv", "fuiad_0.1", ..; NULL: the usual ones */
@@ -487,11 +511,81 @@ MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
                                         mvad_error *error);
 MVAD_API void mvad_dataset_close(mvad_dataset *dataset);
 
+/* ---- evaluation ---- */
+
+/* In the order of the paper's tables. */
+typedef enum mvad_metric {
+    MVAD_METRIC_SAMPLE_AUROC = 0,
+    MVAD_METRIC_SAMPLE_AP,
+    MVAD_METRIC_SAMPLE_F1_MAX,
+    MVAD_METRIC_IMAGE_AUROC,
+    MVAD_METRIC_IMAGE_AP,
+    MVAD_METRIC_IMAGE_F1_MAX,
+    MVAD_METRIC_PIXEL_AUROC,
+    MVAD_METRIC_PIXEL_AP,
+    MVAD_METRIC_PIXEL_F1_MAX,
+    MVAD_METRIC_PIXEL_AUPRO,
+    MVAD_METRIC_COUNT
+} mvad_metric;
+
+/* "sample AUROC" .. "pixel AUPRO", and as a key in files, "sample_auroc" .. "pixel_aupro"; NULL for a
+ * value out of range. */
+MVAD_API const char *mvad_metric_name(mvad_metric metric);
+MVAD_API const char *mvad_metric_key(mvad_metric metric);
+
+typedef struct mvad_metrics_row {
+    const char *name;                /* a class, or "mean"; valid during the call */
+    double value[MVAD_METRIC_COUNT]; /* 0 to 1; NaN where one of the two labels is missing */
+    uint64_t samples, views;         /* tested */
+} mvad_metrics_row;
+
+/* Valid during the call. */
+typedef struct mvad_sample_scores {
+    const char *class_name, *name;
+    mvad_label label;
+    float score; /* the highest of the views' */
+    int32_t views;
+    const float *view_scores;
+} mvad_sample_scores;
+
+typedef struct mvad_evaluate_options {
+    size_t size;                  /* sizeof(mvad_evaluate_options), set by ..._default */
+    mvad_session_options session; /* views is ignored: a sample has as many as it has */
+    int32_t strips; /* 1: pixel metrics from 50 equal score strips, as the paper's code takes them */
+    const char *maps; /* a folder for one .npy (float32, views x S x S) a sample; NULL: none */
+    void (*sample)(const mvad_sample_scores *sample, void *user); /* each as it comes; may be NULL */
+    int32_t (*progress)(size_t done, size_t total, void *user);   /* not 0 stops; may be NULL */
+    void *user;
+} mvad_evaluate_options;
+
+MVAD_API mvad_evaluate_options mvad_evaluate_options_default(void);
+
+/* Scores the test samples of a data set, one pass, memory independent of their number; calls `visit`
+ * for each class and then for the mean over classes. Stopped by `progress`: MVAD_OK, no rows. */
+MVAD_API mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device,
+                                   const mvad_dataset *dataset, const mvad_evaluate_options *options,
+                                   void (*visit)(const mvad_metrics_row *row, void *user),
+                                   void *user, mvad_error *error);
+
 /* ---- training runs ---- */
 
 /* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
  * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. Errors as mvad_model_load's. */
 MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
+
+/* Replaces the teacher's parameters by those of the teacher in the library: a resnet18 trained to
+ * tell procedurally drawn images apart (CC0). For other backbones MVAD_ERROR_UNSUPPORTED, with where
+ * to get weights. */
+MVAD_API mvad_status mvad_model_use_builtin_teacher(mvad_model *model, mvad_error *error);
+
+/* Re-estimates the means and variances of the teacher's batch norms on the training images (Li et al.
+ * 2016, adaptive batch normalization): every layer sees inputs normalised by their own batch; means
+ * are averaged over the batches, variances are those of all batches together. `progress` may be NULL;
+ * anything but 0 stops with MVAD_OK, *finished 0 and the model as it was. */
+MVAD_API mvad_status mvad_model_estimate_teacher_norms(
+    mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
+    int32_t (*progress)(size_t done, size_t total, void *user), void *user, int32_t *finished,
+    mvad_error *error);
 
 typedef struct mvad_train_progress {
     int64_t step, steps;        /* done so far, of all */
@@ -512,6 +606,9 @@ typedef struct mvad_train_options {
     int32_t checkpoint_seconds; /* time between checkpoints, default 60 */
     const char *folder;         /* where model.safetensors, checkpoint.safetensors, log.jsonl go */
     int32_t resume;             /* 1: go on from the folder's checkpoint */
+    int32_t evaluate_every; /* epochs between evaluations of the test split, to evaluation.jsonl; 0 (default): none */
+    /* With each row of an evaluation: a class or "mean"; may be NULL. */
+    void (*evaluated)(int32_t epoch, const mvad_metrics_row *row, void *user);
     /* After every step; not 0 stops the run after a checkpoint, with MVAD_OK and *finished 0. */
     int32_t (*progress)(const mvad_train_progress *progress, void *user);
     void *user;
@@ -526,50 +623,6 @@ MVAD_API mvad_train_options mvad_train_options_default(void);
 MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
                                 const mvad_train_options *options, int32_t *finished,
                                 mvad_error *error);
-
-/* ---- evaluation ---- */
-
-/* In the order of the paper's tables. */
-typedef enum mvad_metric {
-    MVAD_METRIC_SAMPLE_AUROC = 0,
-    MVAD_METRIC_SAMPLE_AP,
-    MVAD_METRIC_SAMPLE_F1_MAX,
-    MVAD_METRIC_IMAGE_AUROC,
-    MVAD_METRIC_IMAGE_AP,
-    MVAD_METRIC_IMAGE_F1_MAX,
-    MVAD_METRIC_PIXEL_AUROC,
-    MVAD_METRIC_PIXEL_AP,
-    MVAD_METRIC_PIXEL_F1_MAX,
-    MVAD_METRIC_PIXEL_AUPRO,
-    MVAD_METRIC_COUNT
-} mvad_metric;
-
-/* "sample AUROC" .. "pixel AUPRO"; NULL for a value out of range. */
-MVAD_API const char *mvad_metric_name(mvad_metric metric);
-
-typedef struct mvad_metrics_row {
-    const char *name;                /* a class, or "mean"; valid during the call */
-    double value[MVAD_METRIC_COUNT]; /* 0 to 1; NaN where one of the two labels is missing */
-    uint64_t samples, views;         /* tested */
-} mvad_metrics_row;
-
-typedef struct mvad_evaluate_options {
-    size_t size;                  /* sizeof(mvad_evaluate_options), set by ..._default */
-    mvad_session_options session; /* views is ignored: a sample has as many as it has */
-    int32_t strips; /* 1: pixel metrics from 50 equal score strips, as the paper's code takes them */
-    const char *maps; /* a folder for one .npy (float32, views x S x S) a sample; NULL: none */
-    int32_t (*progress)(size_t done, size_t total, void *user); /* not 0 stops; may be NULL */
-    void *user;
-} mvad_evaluate_options;
-
-MVAD_API mvad_evaluate_options mvad_evaluate_options_default(void);
-
-/* Scores the test samples of a data set, one pass, memory independent of their number; calls `visit`
- * for each class and then for the mean over classes. Stopped by `progress`: MVAD_OK, no rows. */
-MVAD_API mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device,
-                                   const mvad_dataset *dataset, const mvad_evaluate_options *options,
-                                   void (*visit)(const mvad_metrics_row *row, void *user),
-                                   void *user, mvad_error *error);
 
 /* ---- counting and checking ---- */
 

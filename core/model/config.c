@@ -119,6 +119,14 @@ static mvad_status set_integers(mvad_tensors *tensors, const char *key, const in
     return mvad_tensors_set_metadata(tensors, key, text, error);
 }
 
+bool config_has_key(const char *key)
+{
+    if (!strcmp(key, "mvad.backbone") || !strcmp(key, "mvad.projection")) return true;
+    for (size_t i = 0; i < INTEGER_FIELDS; i++)
+        if (!strcmp(key, integer_fields[i].key)) return true;
+    return false;
+}
+
 mvad_status config_to_metadata(const mvad_config *config, mvad_tensors *tensors, mvad_error *error)
 {
     mvad_status status = mvad_tensors_set_metadata(tensors, "mvad.backbone",

@@ -2,6 +2,8 @@
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
+#include <stdbool.h>
+
 #include "mvad.h"
 
 /* Writes the configuration as "mvad.*" metadata. */
@@ -12,5 +14,8 @@ mvad_status config_to_metadata(const mvad_config *config, mvad_tensors *tensors,
  * MVAD_ERROR_FORMAT. */
 mvad_status config_from_metadata(const mvad_tensors *tensors, mvad_config *config, int *missing,
                                  const char **first_missing, mvad_error *error);
+
+/* Whether a metadata key belongs to the configuration. */
+bool config_has_key(const char *key);
 
 #endif

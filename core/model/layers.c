@@ -114,16 +114,18 @@ value_id network_frozen_linear(struct network *network, const char *name, value_
 value_id network_batch_norm(struct network *network, bool frozen, const char *name, value_id x)
 {
     int64_t c = channels_of(network, x);
-    mvad_parameter_kind statistic = frozen ? MVAD_PARAMETER_FROZEN : MVAD_PARAMETER_STATISTIC;
+    const bool eval = frozen ? !network->adapt : !network->training;
+    mvad_parameter_kind statistic =
+        frozen && !network->adapt ? MVAD_PARAMETER_FROZEN : MVAD_PARAMETER_STATISTIC;
     struct batch_norm_inputs inputs = {
         .gamma = vector(network, kind_of(frozen), name, ".weight", INIT_ONE, 1, c),
         .beta = vector(network, kind_of(frozen), name, ".bias", INIT_ZERO, 1, c),
         .mean = vector(network, statistic, name, ".running_mean", INIT_ZERO, 1, c),
         .var = vector(network, statistic, name, ".running_var", INIT_ONE, 1, c),
     };
-    if (frozen || !network->training)
-        return graph_batch_norm_eval(network->graph, x, inputs, BATCH_NORM_EPS);
-    return graph_batch_norm(network->graph, x, inputs, BATCH_NORM_EPS, BATCH_NORM_MOMENTUM);
+    if (eval) return graph_batch_norm_eval(network->graph, x, inputs, BATCH_NORM_EPS);
+    return graph_batch_norm(network->graph, x, inputs, BATCH_NORM_EPS,
+                            network->adapt ? 1 : BATCH_NORM_MOMENTUM);
 }
 
 value_id network_layer_norm(struct network *network, const char *name, value_id x)

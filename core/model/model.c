@@ -42,7 +42,12 @@ mvad_status mvad_model_create(const mvad_config *config, uint64_t seed, mvad_mod
         const struct parameter *parameter = &(*model)->table.items[i];
         parameter_initialise(parameter, seed, (*model)->values + parameter->offset);
     }
-    return error_clear(error);
+    status = mvad_model_set_note(*model, "mvad.teacher", "random", error);
+    if (status) {
+        mvad_model_destroy(*model);
+        *model = NULL;
+    }
+    return status;
 }
 
 /* The configuration to load with: the file's, checked against the caller's where there is one. */
@@ -176,6 +181,7 @@ mvad_status mvad_model_load(const char *path, const mvad_config *config, mvad_mo
     for (size_t i = 0; !status && i < loaded->table.count; i++)
         status = model_take_tensor(loaded, &loaded->table.items[i], tensors,
                                    loaded->table.items[i].name, path, true, error);
+    if (!status) status = notes_from_metadata(loaded, tensors, error);
     mvad_tensors_destroy(tensors);
     if (status) {
         mvad_model_destroy(loaded);
@@ -192,6 +198,7 @@ mvad_status mvad_model_save(const mvad_model *model, const char *path, mvad_erro
     mvad_tensors *tensors = NULL;
     mvad_status status = mvad_tensors_create(&tensors, error);
     if (!status) status = config_to_metadata(&model->config, tensors, error);
+    if (!status) status = notes_to_metadata(model, tensors, error);
     for (size_t i = 0; !status && i < model->table.count; i++) {
         const struct parameter *parameter = &model->table.items[i];
         status = mvad_tensors_add(tensors, parameter->name, parameter->rank, parameter->shape,
@@ -263,6 +270,7 @@ void mvad_model_destroy(mvad_model *model)
 {
     if (!model) return;
     parameter_table_free(&model->table);
+    mvad_tensors_destroy(model->notes);
     free(model->values);
     free(model);
 }

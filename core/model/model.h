@@ -8,8 +8,15 @@
 struct mvad_model {
     mvad_config config;
     struct parameter_table table;
-    float *values; /* table.elements, every parameter in PyTorch's layout at its offset */
+    float *values;       /* table.elements, every parameter in PyTorch's layout at its offset */
+    mvad_tensors *notes; /* metadata only; NULL without any */
 };
+
+/* Takes the notes among a file's metadata, and writes them into one. */
+mvad_status notes_from_metadata(struct mvad_model *model, const mvad_tensors *tensors,
+                                mvad_error *error);
+mvad_status notes_to_metadata(const struct mvad_model *model, mvad_tensors *tensors,
+                              mvad_error *error);
 
 /* Checks the tensor `name` of a file for a parameter (there, of its shape, finite) and, with `take`,
  * copies it in. MVAD_ERROR_FORMAT names the file and the tensor. */

@@ -126,6 +126,24 @@ mvad_status network_build_training(const mvad_config *config, const mvad_trainer
     return status;
 }
 
+mvad_status network_build_adaptation(const mvad_config *config, int32_t images,
+                                     struct built_graph *built, mvad_error *error)
+{
+    struct graph *graph = &built->graph;
+    graph_init(graph, DTYPE_F32);
+    mvad_status status = check_batch(config, images, 1, error);
+    if (status) return status;
+    struct network network = {
+        .graph = graph, .config = *config, .views = 1, .training = true, .adapt = true};
+    struct features teacher = network_teacher(&network, images_input(&network, images));
+    graph_output(graph, teacher.scale[MVAD_SCALES - 1], "teacher.2");
+    built->paper_macs = count_graph_paper_macs(graph, false);
+    if (!graph->error.status) graph_fuse(graph);
+    status = graph_status(graph, error);
+    if (status) graph_free(graph);
+    return status;
+}
+
 mvad_status network_parameters(const mvad_config *config, struct parameter_table *table,
                                mvad_error *error)
 {

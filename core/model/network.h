@@ -13,6 +13,7 @@ struct network {
     mvad_config config;
     int32_t views; /* of each sample in this graph */
     bool training; /* batch statistics, trainable parameters, dropout */
+    bool adapt; /* the teacher's batch norms take their batch's statistics, and keep no older ones */
     double dropout, drop_path;
 };
 
@@ -70,6 +71,11 @@ mvad_status network_build_unfused(const mvad_config *config, int32_t samples, in
  * "gradient_norm". */
 mvad_status network_build_training(const mvad_config *config, const mvad_trainer_options *options,
                                    struct built_graph *built, mvad_error *error);
+
+/* The teacher alone with batch norms that normalise by the statistics of their batch and leave them
+ * behind as running statistics: input "images" (images, S, S, 3), output "teacher.2". */
+mvad_status network_build_adaptation(const mvad_config *config, int32_t images,
+                                     struct built_graph *built, mvad_error *error);
 
 /* The parameters of a configuration. */
 mvad_status network_parameters(const mvad_config *config, struct parameter_table *table,

@@ -14,6 +14,10 @@ _Static_assert((int)MVAD_METRIC_COUNT == (int)METRIC_COUNT &&
                    (int)MVAD_METRIC_IMAGE_AUROC == (int)METRIC_IMAGE_AUROC &&
                    (int)MVAD_METRIC_PIXEL_AUPRO == (int)METRIC_PIXEL_AUPRO,
                "the public metrics are those of metrics.h in the same order");
+_Static_assert((int)MVAD_NORMAL == (int)DATASET_NORMAL &&
+                   (int)MVAD_ANOMALOUS == (int)DATASET_ANOMALOUS &&
+                   (int)MVAD_UNLABELLED == (int)DATASET_UNKNOWN,
+               "the public labels are those of dataset.h");
 
 struct evaluation {
     const mvad_model *model;
@@ -24,7 +28,8 @@ struct evaluation {
     struct sample_feed *feed;
     /* By number of views; made when the first sample with so many comes. */
     mvad_session *sessions[MVAD_MAX_VIEWS + 1];
-    float *maps; /* of a run: (samples * views, S, S) */
+    float *maps;                  /* of a run: (samples * views, S, S) */
+    float scores[MVAD_MAX_VIEWS]; /* of the sample at hand */
     struct map_folder folder;
     struct metrics *metrics; /* of samples and pixels */
     /* Image scores by class. A view may count as an image but not with its pixels, which `metrics`
@@ -35,6 +40,14 @@ struct evaluation {
 const char *mvad_metric_name(mvad_metric metric)
 {
     return metric_name((enum metric)metric);
+}
+
+const char *mvad_metric_key(mvad_metric metric)
+{
+    static const char *const keys[MVAD_METRIC_COUNT] = {
+        "sample_auroc", "sample_ap",   "sample_f1_max", "image_auroc",  "image_ap",
+        "image_f1_max", "pixel_auroc", "pixel_ap",      "pixel_f1_max", "pixel_aupro"};
+    return (unsigned)metric < MVAD_METRIC_COUNT ? keys[metric] : NULL;
 }
 
 mvad_evaluate_options mvad_evaluate_options_default(void)
@@ -117,11 +130,11 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
     const size_t pixels = (size_t)e->image_size * (size_t)e->image_size;
     const size_t first = i * batch->views; /* image */
     mvad_status status = MVAD_OK;
-    float score, highest = -INFINITY;
+    float highest = -INFINITY;
     for (size_t v = 0; v < batch->views && !status; v++) {
         const size_t at = (first + v) * pixels;
-        status = add_view(e, sample, v, e->maps + at, batch->marks + at, &score, error);
-        if (!status && score > highest) highest = score;
+        status = add_view(e, sample, v, e->maps + at, batch->marks + at, &e->scores[v], error);
+        if (!status && e->scores[v] > highest) highest = e->scores[v];
     }
     if (!status && sample->label != DATASET_UNKNOWN)
         status = metrics_add_sample(e->metrics, (uint32_t)sample->class_index, highest,
@@ -129,6 +142,13 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
     if (!status && e->folder.path)
         status = map_folder_save(&e->folder, class_name, sample->name, (int64_t)batch->views,
                                  e->image_size, e->maps + first * pixels, error);
+    const mvad_sample_scores scores = {.class_name = class_name,
+                                       .name = sample->name,
+                                       .label = (mvad_label)sample->label,
+                                       .score = highest,
+                                       .views = (int32_t)batch->views,
+                                       .view_scores = e->scores};
+    if (!status && e->options->sample) e->options->sample(&scores, e->options->user);
     return status;
 }
 

@@ -12,14 +12,13 @@
 #include "core/base/file.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
-#include "core/train/checkpoint.h"
 #include "core/train/leftovers.h"
 #include "core/train/loader.h"
+#include "core/train/run_facts.h"
 #include "core/train/runlog.h"
 #include "core/train/schedule.h"
+#include "core/train/score_scale.h"
 #include "core/train/trainer.h"
-
-#define MAX_FACTS 24
 
 struct run {
     const mvad_train_options *options;
@@ -28,10 +27,16 @@ struct run {
     struct schedule schedule;
     mvad_trainer *trainer;
     struct loader *loader;
-    struct runlog log;
-    struct checkpoint_fact facts[MAX_FACTS];
+    struct runlog log, evaluations;
+    struct checkpoint_fact facts[RUN_MAX_FACTS];
     size_t fact_count;
-    char *model_path, *checkpoint_path, *log_path;
+    char *model_path, *checkpoint_path, *log_path, *evaluations_path;
+    mvad_device *device;
+    const mvad_dataset *dataset;
+    mvad_train_progress progress; /* of the last step */
+    bool stop;                    /* asked for by options->progress */
+    mvad_status log_status;       /* of writing an evaluation's rows */
+    mvad_error log_error;
     int64_t first_step, step;    /* where this run began, and how many steps are done */
     int64_t saved_step;          /* of the newest checkpoint; -1: none by this run */
     double start, saved, waited; /* seconds: beginning, newest checkpoint, for images */
@@ -63,77 +68,12 @@ static mvad_status check_options(const mvad_train_options *options, mvad_error *
     if (options->checkpoint_seconds < 0)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
                          "checkpoint_seconds must not be negative");
+    if (options->evaluate_every < 0)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "evaluate_every must not be negative");
     if (options->step.precision != MVAD_PRECISION_F32)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
                          "training runs have precision f32, which their checkpoints hold exactly");
     return MVAD_OK;
-}
-
-static struct checkpoint_fact *new_fact(struct run *run, const char *name)
-{
-    struct checkpoint_fact *fact = &run->facts[run->fact_count++];
-    fact->name = name;
-    return fact;
-}
-
-static void add_integer(struct run *run, const char *name, uint64_t value)
-{
-    struct checkpoint_fact *fact = new_fact(run, name);
-    snprintf(fact->text, sizeof fact->text, "%" PRIu64, value);
-}
-
-/* With as many digits as it takes to tell it from every other number. */
-static void add_real(struct run *run, const char *name, double value)
-{
-    struct checkpoint_fact *fact = new_fact(run, name);
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(fact->text, sizeof fact->text, "%.*g", digits, value);
-        if (strtod(fact->text, NULL) == value) break;
-    }
-}
-
-static void add_hash(struct run *run, const char *name, uint64_t value)
-{
-    struct checkpoint_fact *fact = new_fact(run, name);
-    snprintf(fact->text, sizeof fact->text, "%016" PRIx64, value);
-}
-
-static uint64_t hash_frozen(const mvad_model *model)
-{
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < model->table.count; i++) {
-        const struct parameter *parameter = &model->table.items[i];
-        if (parameter->kind == MVAD_PARAMETER_FROZEN)
-            hash = hash_bytes(hash, model->values + parameter->offset,
-                              parameter->count * sizeof *model->values);
-    }
-    return hash;
-}
-
-/* All that decides what comes out of the run, but the device and its threads. */
-static void gather_facts(struct run *run)
-{
-    const mvad_trainer_options *step = trainer_options(run->trainer);
-    add_integer(run, "batch", (uint64_t)step->samples);
-    add_integer(run, "views", (uint64_t)step->views);
-    add_integer(run, "size", (uint64_t)run->model->config.image_size);
-    add_integer(run, "epochs", (uint64_t)run->schedule.epochs);
-    add_integer(run, "seed", step->seed);
-    add_real(run, "learning_rate", run->schedule.learning_rate);
-    add_real(run, "decay_at", run->options->decay_at);
-    add_real(run, "decay_factor", run->schedule.decay_factor);
-    add_real(run, "beta1", step->beta1);
-    add_real(run, "beta2", step->beta2);
-    add_real(run, "epsilon", step->epsilon);
-    add_real(run, "weight_decay", step->weight_decay);
-    add_real(run, "clip_norm", step->clip_norm);
-    add_real(run, "loss_weight", step->loss_weight);
-    add_real(run, "dropout", step->dropout);
-    add_real(run, "drop_path", step->drop_path);
-    add_integer(run, "classes", run->set.dataset->class_count);
-    add_integer(run, "samples", run->set.count);
-    add_hash(run, "sample_names", training_set_hash(&run->set));
-    add_hash(run, "teacher", hash_frozen(run->model));
 }
 
 static mvad_status join(const char *folder, const char *name, char **path, mvad_error *error)
@@ -155,6 +95,7 @@ static mvad_status prepare_folder(struct run *run, mvad_error *error)
     mvad_status status = join(folder, "model.safetensors", &run->model_path, error);
     if (!status) status = join(folder, "checkpoint.safetensors", &run->checkpoint_path, error);
     if (!status) status = join(folder, "log.jsonl", &run->log_path, error);
+    if (!status) status = join(folder, "evaluation.jsonl", &run->evaluations_path, error);
     return status;
 }
 
@@ -170,6 +111,7 @@ static mvad_status save(struct run *run, mvad_error *error)
 {
     const struct checkpoint checkpoint = describe(run);
     mvad_status status = runlog_sync(&run->log, error);
+    if (!status && run->options->evaluate_every) status = runlog_sync(&run->evaluations, error);
     if (!status) status = mvad_trainer_export(run->trainer, run->model, error);
     if (!status) status = mvad_model_save(run->model, run->model_path, error);
     if (!status)
@@ -193,6 +135,35 @@ static mvad_status restore(struct run *run, mvad_error *error)
     return mvad_trainer_export(run->trainer, run->model, error);
 }
 
+/* The classes trained on, stored with the model. */
+static mvad_status note_classes(struct run *run, mvad_error *error)
+{
+    const struct dataset *dataset = run->set.dataset;
+    size_t bytes = 1;
+    for (size_t c = 0; c < dataset->class_count; c++)
+        if (dataset->classes[c].train_count) bytes += strlen(dataset->classes[c].name) + 1;
+    char *text = calloc(bytes, 1);
+    if (!text) return error_out_of_memory(error, "names of classes", bytes);
+    for (size_t c = 0; c < dataset->class_count; c++) {
+        if (!dataset->classes[c].train_count) continue;
+        if (*text) strcat(text, ",");
+        strcat(text, dataset->classes[c].name);
+    }
+    mvad_status status = mvad_model_set_note(run->model, "mvad.classes", text, error);
+    free(text);
+    return status;
+}
+
+static mvad_status check_evaluation(const struct run *run, mvad_error *error)
+{
+    if (!run->options->evaluate_every) return MVAD_OK;
+    const struct dataset *dataset = run->set.dataset;
+    for (size_t c = 0; c < dataset->class_count; c++)
+        if (dataset->classes[c].test_count) return MVAD_OK;
+    return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                     "evaluation during training needs test samples, and there are none");
+}
+
 /* Everything up to the first step. */
 static mvad_status begin(struct run *run, mvad_device *device, const mvad_dataset *dataset,
                          mvad_error *error)
@@ -200,16 +171,21 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     const mvad_train_options *options = run->options;
     const int32_t views = options->step.views ? options->step.views : run->model->config.views;
     mvad_status status = training_set_make(&dataset->index, views, &run->set, error);
+    if (!status) status = check_evaluation(run, error);
+    if (!status) status = note_classes(run, error);
     /* The learning rate is the trainer's business; it is filled in once there is one. */
     if (!status) status = schedule_make(options, run->set.count, 0, &run->schedule, error);
     if (!status)
         status = mvad_trainer_create(run->model, device, &options->step, &run->trainer, error);
     if (status) return status;
     run->schedule.learning_rate = trainer_options(run->trainer)->learning_rate;
-    gather_facts(run);
+    run->fact_count = run_facts_gather(run->model, &run->set, &run->schedule, options,
+                                       trainer_options(run->trainer), run->facts);
     status = prepare_folder(run, error);
     if (!status && options->resume) status = restore(run, error);
     if (!status) status = runlog_open(run->log_path, run->step, &run->log, error);
+    if (!status && options->evaluate_every)
+        status = runlog_open(run->evaluations_path, run->step, &run->evaluations, error);
     const struct loader_options loading = {
         .set = &run->set,
         .batch = options->step.samples,
@@ -221,13 +197,18 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     };
     if (!status) status = loader_create(&loading, &run->loader, error);
     run->saved = seconds_now();
+    run->progress =
+        (mvad_train_progress){.step = run->step,
+                              .steps = run->schedule.steps,
+                              .epoch = (int32_t)(run->step / run->schedule.steps_per_epoch),
+                              .epochs = run->schedule.epochs};
     /* A run that can be interrupted at its first step can be resumed as well, and a folder that
      * cannot be written shows before hours have gone by. */
     if (!status && !options->resume) status = save(run, error);
     return status;
 }
 
-static mvad_status do_step(struct run *run, mvad_train_progress *progress, mvad_error *error)
+static mvad_status do_step(struct run *run, mvad_error *error)
 {
     const struct schedule *schedule = &run->schedule;
     const int32_t epoch = (int32_t)(run->step / schedule->steps_per_epoch);
@@ -244,7 +225,7 @@ static mvad_status do_step(struct run *run, mvad_train_progress *progress, mvad_
 
     const double elapsed = fmax(seconds_now() - run->start, 1e-9);
     const double done = (double)(run->step - run->first_step);
-    *progress = (mvad_train_progress){
+    run->progress = (mvad_train_progress){
         .step = run->step,
         .steps = schedule->steps,
         .epoch = epoch + 1,
@@ -256,23 +237,89 @@ static mvad_status do_step(struct run *run, mvad_train_progress *progress, mvad_
         .seconds_left = (double)(schedule->steps - run->step) * elapsed / done,
         .data_wait_share = run->waited / elapsed,
     };
-    return runlog_add(&run->log, progress, error);
+    return runlog_add(&run->log, &run->progress, error);
+}
+
+static bool report_progress(struct run *run)
+{
+    const mvad_train_options *options = run->options;
+    if (options->progress && options->progress(&run->progress, options->user)) run->stop = true;
+    return run->stop;
+}
+
+static int32_t take_evaluation_progress(size_t done, size_t total, void *user)
+{
+    (void)done;
+    (void)total;
+    return report_progress(user);
+}
+
+static void take_row(const mvad_metrics_row *row, void *user)
+{
+    struct run *run = user;
+    const int32_t epoch = (int32_t)(run->step / run->schedule.steps_per_epoch);
+    if (!run->log_status)
+        run->log_status =
+            runlog_add_metrics(&run->evaluations, run->step, epoch, row, &run->log_error);
+    run->evaluations.last_step = run->step;
+    if (run->options->evaluated) run->options->evaluated(epoch, row, run->options->user);
+}
+
+/* After every so many epochs and after the last one, unless the log has it already: a run that was
+ * stopped in an evaluation makes it up when it is resumed. */
+static bool evaluation_is_due(const struct run *run)
+{
+    const int64_t per_epoch = run->schedule.steps_per_epoch;
+    if (!run->options->evaluate_every || !run->step || run->step % per_epoch) return false;
+    if (run->evaluations.last_step == run->step) return false;
+    return run->step == run->schedule.steps ||
+           run->step / per_epoch % run->options->evaluate_every == 0;
+}
+
+static mvad_status evaluate(struct run *run, mvad_error *error)
+{
+    mvad_evaluate_options options = mvad_evaluate_options_default();
+    options.progress = take_evaluation_progress;
+    options.user = run;
+    mvad_status status = mvad_trainer_export(run->trainer, run->model, error);
+    if (!status)
+        status =
+            mvad_evaluate(run->model, run->device, run->dataset, &options, take_row, run, error);
+    if (!status && run->log_status) {
+        status = run->log_status;
+        if (error) *error = run->log_error;
+    }
+    return status;
+}
+
+static bool is_finished(const struct run *run)
+{
+    return run->step == run->schedule.steps && !evaluation_is_due(run);
+}
+
+/* The model is on the disk already: what goes wrong here costs no training. */
+static mvad_status finish(struct run *run, mvad_error *error)
+{
+    mvad_score_scale scale;
+    if (run->step == run->first_step && !mvad_model_scale(run->model, &scale, NULL)) return MVAD_OK;
+    mvad_status status = score_scale_measure(run->model, run->device, &run->set, error);
+    return status ? status : mvad_model_save(run->model, run->model_path, error);
 }
 
 static mvad_status go(struct run *run, mvad_error *error)
 {
-    const mvad_train_options *options = run->options;
-    bool stop = false;
+    mvad_status status = MVAD_OK;
     run->start = seconds_now();
-    while (run->step < run->schedule.steps && !stop) {
-        mvad_train_progress progress;
-        mvad_status status = do_step(run, &progress, error);
-        if (status) return status;
-        if (options->progress && options->progress(&progress, options->user)) stop = true;
-        if (seconds_now() - run->saved >= options->checkpoint_seconds && (status = save(run, error)))
-            return status;
+    if (evaluation_is_due(run)) status = evaluate(run, error);
+    while (!status && run->step < run->schedule.steps && !run->stop) {
+        if ((status = do_step(run, error))) break;
+        if (!report_progress(run) && evaluation_is_due(run)) status = evaluate(run, error);
+        if (!status && seconds_now() - run->saved >= run->options->checkpoint_seconds)
+            status = save(run, error);
     }
-    return run->saved_step == run->step ? MVAD_OK : save(run, error);
+    if (!status && run->saved_step != run->step) status = save(run, error);
+    if (!status && is_finished(run)) status = finish(run, error);
+    return status;
 }
 
 mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
@@ -283,16 +330,24 @@ mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_datase
     *finished = 0;
     mvad_status status = check_options(options, error);
     if (status) return status;
-    struct run run = {.options = options, .model = model, .saved_step = -1, .log = {.file = -1}};
+    struct run run = {.options = options,
+                      .model = model,
+                      .device = device,
+                      .dataset = dataset,
+                      .saved_step = -1,
+                      .log = {.file = -1},
+                      .evaluations = {.file = -1}};
     status = begin(&run, device, dataset, error);
     if (!status) status = go(&run, error);
-    if (!status) *finished = run.step == run.schedule.steps;
+    if (!status) *finished = is_finished(&run);
     loader_destroy(run.loader);
     mvad_trainer_destroy(run.trainer);
     runlog_close(&run.log);
+    runlog_close(&run.evaluations);
     training_set_free(&run.set);
     free(run.model_path);
     free(run.checkpoint_path);
     free(run.log_path);
+    free(run.evaluations_path);
     return status ? status : error_clear(error);
 }

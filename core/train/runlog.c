@@ -29,8 +29,8 @@ static int64_t line_step(const char *line, size_t length)
     return number;
 }
 
-/* Bytes of the lines up to `step`. */
-static size_t measure_kept(const char *text, size_t size, int64_t step)
+/* Bytes of the lines up to `step`; *last is the step of the last of them. */
+static size_t measure_kept(const char *text, size_t size, int64_t step, int64_t *last)
 {
     size_t kept = 0;
     while (kept < size) {
@@ -39,6 +39,7 @@ static size_t measure_kept(const char *text, size_t size, int64_t step)
         int64_t number = line_step(text + kept, (size_t)(end - (text + kept)));
         if (number < 1 || number > step) break;
         kept = (size_t)(end - text) + 1;
+        *last = number;
     }
     return kept;
 }
@@ -51,7 +52,7 @@ mvad_status runlog_open(const char *path, int64_t step, struct runlog *log, mvad
         struct file_mapping mapping;
         mvad_status status = file_map(path, SIZE_MAX, &mapping, error);
         if (status) return status;
-        kept = measure_kept((const char *)mapping.data, mapping.size, step);
+        kept = measure_kept((const char *)mapping.data, mapping.size, step, &log->last_step);
         file_unmap(&mapping);
     }
     log->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -75,8 +76,27 @@ static double memory_in_use(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* The line with its end, to be freed with cJSON_free; NULL without memory. */
-static char *make_line(const mvad_train_progress *progress, size_t *length)
+/* Appends the object as a line and deletes it; NULL and incomplete ones are for want of memory. */
+static mvad_status append(struct runlog *log, cJSON *json, bool complete, mvad_error *error)
+{
+    char *line = json && complete ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    if (!line) return error_out_of_memory(error, "log line", 256);
+    size_t length = strlen(line);
+    line[length++] = '\n'; /* the place of the terminating zero: a line is written by its length */
+    mvad_status status = MVAD_OK;
+    for (size_t done = 0; done < length && !status;) {
+        ssize_t written = write(log->file, line + done, length - done);
+        if (written > 0)
+            done += (size_t)written;
+        else if (written == 0 || errno != EINTR)
+            status = log_error(log->path, "cannot write", error);
+    }
+    cJSON_free(line);
+    return status;
+}
+
+mvad_status runlog_add(struct runlog *log, const mvad_train_progress *progress, mvad_error *error)
 {
     const struct {
         const char *name;
@@ -91,35 +111,26 @@ static char *make_line(const mvad_train_progress *progress, size_t *length)
         {"data_wait_share", progress->data_wait_share},
         {"memory_bytes", memory_in_use()},
     };
-    char *line = NULL;
     cJSON *json = cJSON_CreateObject();
-    bool complete = json != NULL;
+    bool complete = true;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (!cJSON_AddNumberToObject(json, fields[i].name, fields[i].value)) complete = false;
-    if (complete) line = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (!line) return NULL;
-    *length = strlen(line);
-    line[(*length)++] =
-        '\n'; /* the place of the terminating zero: a line is written by its length */
-    return line;
+    return append(log, json, complete, error);
 }
 
-mvad_status runlog_add(struct runlog *log, const mvad_train_progress *progress, mvad_error *error)
+mvad_status runlog_add_metrics(struct runlog *log, int64_t step, int32_t epoch,
+                               const mvad_metrics_row *row, mvad_error *error)
 {
-    size_t length = 0;
-    char *line = make_line(progress, &length);
-    if (!line) return error_out_of_memory(error, "log line", 256);
-    mvad_status status = MVAD_OK;
-    for (size_t done = 0; done < length && !status;) {
-        ssize_t written = write(log->file, line + done, length - done);
-        if (written > 0)
-            done += (size_t)written;
-        else if (written == 0 || errno != EINTR)
-            status = log_error(log->path, "cannot write", error);
+    cJSON *json = cJSON_CreateObject();
+    bool complete = cJSON_AddNumberToObject(json, "step", (double)step) &&
+                    cJSON_AddNumberToObject(json, "epoch", epoch) &&
+                    cJSON_AddStringToObject(json, "class", row->name);
+    for (int m = 0; m < MVAD_METRIC_COUNT && complete; m++) {
+        /* cJSON writes a NaN as null. */
+        const char *key = mvad_metric_key((mvad_metric)m);
+        complete = cJSON_AddNumberToObject(json, key, row->value[m]) != NULL;
     }
-    cJSON_free(line);
-    return status;
+    return append(log, json, complete, error);
 }
 
 mvad_status runlog_sync(struct runlog *log, mvad_error *error)

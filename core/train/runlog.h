@@ -1,4 +1,4 @@
-/* A training run's log: one JSON object a line and step. */
+/* A training run's logs: one JSON object a line, each with the step it belongs to. */
 #ifndef TRAIN_RUNLOG_H
 #define TRAIN_RUNLOG_H
 
@@ -7,6 +7,7 @@
 struct runlog {
     int file; /* descriptor, -1 while closed */
     const char *path;
+    int64_t last_step; /* of the last line that was kept when it was opened; 0 without any */
 };
 
 /* Opens `path` (which outlives the log) for appending and cuts it off behind `step`, or in front of
@@ -18,6 +19,11 @@ mvad_status runlog_open(const char *path, int64_t step, struct runlog *log, mvad
  * data_wait_share, and memory_bytes, what the process holds in memory (0 where the system does not
  * tell). */
 mvad_status runlog_add(struct runlog *log, const mvad_train_progress *progress, mvad_error *error);
+
+/* Appends a line for a row of an evaluation: step, epoch, class, and the metrics as "sample_auroc" ..
+ * "pixel_aupro", null where undefined. */
+mvad_status runlog_add_metrics(struct runlog *log, int64_t step, int32_t epoch,
+                               const mvad_metrics_row *row, mvad_error *error);
 
 /* Returns when the lines are on the disk. */
 mvad_status runlog_sync(struct runlog *log, mvad_error *error);

@@ -317,15 +317,21 @@ static mvad_status attach_data(struct reader *reader)
 
 mvad_status safetensors_read(const char *path, mvad_tensors *tensors, mvad_error *error)
 {
-    struct reader reader = {.path = path, .tensors = tensors, .error = error};
-    uint64_t length = 0;
     mvad_status status = file_map(path, SIZE_MAX, &tensors->mapping, error);
     if (status) return status;
-    if (!(tensors->path = memory_copy_string(path)))
-        return error_out_of_memory(error, file_label(path), strlen(path) + 1);
+    return safetensors_read_bytes(path, tensors->mapping.data, tensors->mapping.size, tensors,
+                                  error);
+}
 
-    const uint8_t *data = tensors->mapping.data;
-    size_t size = tensors->mapping.size;
+mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t size,
+                                   mvad_tensors *tensors, mvad_error *error)
+{
+    struct reader reader = {.path = name, .tensors = tensors, .error = error};
+    uint64_t length = 0;
+    mvad_status status;
+    if (!(tensors->path = memory_copy_string(name)))
+        return error_out_of_memory(error, file_label(name), strlen(name) + 1);
+
     if (size == 0) return bad_format(&reader, "the file is empty");
     for (size_t i = 0; i < LENGTH_BYTES && i < size; i++) length |= (uint64_t)data[i] << (8 * i);
 

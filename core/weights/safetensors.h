@@ -63,6 +63,10 @@ mvad_status tensors_append_metadata(mvad_tensors *tensors, const char *key, cons
  * mvad_tensors_destroy only. */
 mvad_status safetensors_read(const char *path, mvad_tensors *tensors, mvad_error *error);
 
+/* The same from bytes in memory, which outlive the set; `name` stands for the file in messages. */
+mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t size,
+                                   mvad_tensors *tensors, mvad_error *error);
+
 /* Writes the set, each tensor in the type it is stored in, widest types first and by name among
  * equals: equal content gives equal bytes. Errors and guarantees of file_replace;
  * MVAD_ERROR_INVALID_ARGUMENT where the header would exceed the format's limit. */

@@ -1,0 +1,136 @@
+/* One run from its first step to its last, and what is shown of it. */
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/train.h"
+
+#define SECONDS_BETWEEN_LINES 10 /* where standard error is no terminal */
+#define BAR_CELLS 24
+
+/* Handlers have nothing else to tell the program with. */
+static volatile sig_atomic_t interrupted;
+
+static void take_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void train_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = take_signal,
+                               .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is to be seen as a failed write */
+}
+
+int train_interrupted(void)
+{
+    return interrupted;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void train_close_line(struct training *t)
+{
+    if (t->line_open) fputc('\n', stderr);
+    t->line_open = false;
+}
+
+static void show_bar(double share)
+{
+    const int full = (int)(share * BAR_CELLS);
+    fputc('[', stderr);
+    for (int i = 0; i < BAR_CELLS; i++) fputc(i < full ? '#' : '.', stderr);
+    fputs("] ", stderr);
+}
+
+static void show_progress(struct training *t)
+{
+    const mvad_train_progress *p = &t->last;
+    const int64_t left = (int64_t)fmin(p->seconds_left + 0.5, 1e9);
+    if (t->terminal) fputc('\r', stderr);
+    if (t->class_name) fprintf(stderr, "%s (%zu/%zu)  ", t->class_name, t->number, t->count);
+    if (t->terminal) show_bar((double)p->step / (double)p->steps);
+    fprintf(stderr,
+            "epoch %d/%d  step %" PRId64 "/%" PRId64 "  loss %.4f  %.1f samples/s  %" PRId64
+            ":%02d:%02d left%s",
+            p->epoch, p->epochs, p->step, p->steps, p->loss, p->samples_per_second, left / 3600,
+            (int)(left / 60 % 60), (int)(left % 60),
+            t->terminal ? "\033[K" : "\n"); /* erases what a longer line left behind */
+    t->line_open = t->terminal;
+}
+
+static int32_t take_progress(const mvad_train_progress *progress, void *user)
+{
+    struct training *t = user;
+    const double now = seconds_now(), pause = t->terminal ? 0.1 : SECONDS_BETWEEN_LINES;
+    const bool is_new = progress->step != t->last.step;
+    t->last = *progress;
+    if (is_new && (now - t->shown >= pause || (t->terminal && progress->step == progress->steps))) {
+        show_progress(t);
+        t->shown = now;
+    }
+    return interrupted;
+}
+
+static void percent(double value, char text[16])
+{
+    if (isnan(value))
+        snprintf(text, 16, "-");
+    else
+        snprintf(text, 16, "%.1f", 100 * value);
+}
+
+static void show_evaluation(int32_t epoch, const mvad_metrics_row *row, void *user)
+{
+    static const mvad_metric shown[] = {MVAD_METRIC_SAMPLE_AUROC, MVAD_METRIC_IMAGE_AUROC,
+                                        MVAD_METRIC_PIXEL_AUROC, MVAD_METRIC_PIXEL_AUPRO};
+    struct training *t = user;
+    if (strcmp(row->name, "mean") != 0) return;
+    train_close_line(t);
+    fprintf(stderr, "epoch %d:", epoch);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        char text[16];
+        percent(row->value[shown[i]], text);
+        fprintf(stderr, "%s %s %s", i ? "," : "", mvad_metric_name(shown[i]), text);
+    }
+    fputc('\n', stderr);
+}
+
+int train_run(struct training *t)
+{
+    mvad_error error;
+    int32_t finished = 0;
+    t->run.progress = take_progress;
+    t->run.evaluated = show_evaluation;
+    t->run.user = t;
+    t->shown = seconds_now();
+    mvad_status status = mvad_train(t->model, t->device, t->dataset, &t->run, &finished, &error);
+    train_close_line(t);
+    /* The data has been read once by the check: what cannot be read or written now is the run's. */
+    if (status == MVAD_ERROR_IO) return command_fail(t->caller, EXIT_FAILED, "%s", error.message);
+    if (status) return command_error(t->caller, &error);
+    if (!finished)
+        return command_fail(t->caller, EXIT_INTERRUPTED,
+                            "stopped after step %" PRId64 " of %" PRId64
+                            "; the same command with --resume goes on from there",
+                            t->last.step, t->last.steps);
+    if (t->last.step)
+        printf("%s/model.safetensors: %" PRId64 " steps, loss %.7g\n", t->folder, t->last.step,
+               t->last.loss);
+    else
+        printf("%s/model.safetensors: was finished\n", t->folder);
+    return EXIT_DONE;
+}
