@@ -117,21 +117,19 @@ int verb_data(const char *program, const struct command *command, int argc, char
     if (named && strcmp(argv[1], "check") != 0)
         return command_fail(&caller, EXIT_USAGE, "data: '%s'; known: check", argv[1]);
     int code = options_parse(&caller, table, argc - named, argv + named);
-    if (code != OPTIONS_READ) return code;
     mvad_dataset *dataset = NULL;
     mvad_dataset_options options = mvad_dataset_options_default();
     mvad_error error;
     options.variant = variant.value;
     options.classes = classes.value;
-    if (!named)
+    if (code == OPTIONS_READ && !named)
         code =
             command_fail(&caller, EXIT_USAGE, "data: say what to do: mvad data check --data PATH");
-    else if (!data.value)
+    if (code == OPTIONS_READ && !data.value)
         code = command_fail(&caller, EXIT_USAGE, "data check: --data is missing");
-    else if (mvad_dataset_open(data.value, &options, &dataset, &error))
+    if (code == OPTIONS_READ && mvad_dataset_open(data.value, &options, &dataset, &error))
         code = command_error(&caller, &error);
-    else
-        code = check(&caller, dataset, threads.value, json);
+    if (code == OPTIONS_READ) code = check(&caller, dataset, threads.value, json);
     mvad_dataset_close(dataset);
     options_free(table);
     return code;

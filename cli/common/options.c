@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/common/config_file.h"
+
 /* popt returns `val` of an option only where it is not 0: every entry gets a number of its own,
- * above OPTION_HELP_VALUE. */
+ * above OPTION_LAST_VALUE. */
 static void number_entries(struct poptOption *table, int *next)
 {
     for (struct poptOption *o = table; o->longName || o->shortName || o->arg; o++) {
         if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
             number_entries(o->arg, next);
-        else if (o->val != OPTION_HELP_VALUE)
+        else if (o->val <= 0 || o->val > OPTION_LAST_VALUE)
             o->val = ++*next;
     }
 }
@@ -45,6 +47,39 @@ static bool parse_integer(const char *text, const char **end, int32_t *value)
     return true;
 }
 
+const char *options_set(const struct poptOption *entry, const char *text, bool check_only)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "0", "1"};
+    switch (entry->argInfo & POPT_ARG_MASK) {
+    case POPT_ARG_STRING: {
+        struct text_option *option = entry->arg;
+        if (check_only) return NULL;
+        char *copy = strdup(text);
+        if (!copy) return "does not fit into memory";
+        free(option->owned);
+        option->value = option->owned = copy;
+        return NULL;
+    }
+    case POPT_ARG_INT: {
+        struct number_option *number = entry->arg;
+        const char *end;
+        int32_t value;
+        if (!parse_integer(text, &end, &value) || *end) return "is not a whole number";
+        if (check_only) return NULL;
+        number->value = value;
+        number->given = true;
+        return NULL;
+    }
+    default:
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+            if (strcmp(text, words[i])) continue;
+            if (!check_only) *(int *)entry->arg = i % 2;
+            return NULL;
+        }
+        return "is neither true nor false";
+    }
+}
+
 static int take_value(const struct caller *caller, poptContext context, struct poptOption *entry)
 {
     switch (entry->argInfo & POPT_ARG_MASK) {
@@ -55,14 +90,12 @@ static int take_value(const struct caller *caller, poptContext context, struct p
         return OPTIONS_READ;
     }
     case POPT_ARG_INT: {
-        struct number_option *number = entry->arg;
         char *text = poptGetOptArg(context);
-        const char *end;
+        const char *fault = options_set(entry, text ? text : "", false);
         int code = OPTIONS_READ;
-        if (!text || !parse_integer(text, &end, &number->value) || *end)
-            code = command_fail(caller, EXIT_USAGE, "--%s: '%s' is not a whole number",
-                                entry->longName, text ? text : "");
-        number->given = true;
+        if (fault)
+            code = command_fail(caller, EXIT_USAGE, "--%s: '%s' %s", entry->longName,
+                                text ? text : "", fault);
         free(text);
         return code;
     }
@@ -83,7 +116,7 @@ static int report_popt(const struct caller *caller, poptContext context,
 }
 
 static int read_all(const struct caller *caller, poptContext context, const char *const *arguments,
-                    struct poptOption *table)
+                    struct poptOption *table, struct config_request *request)
 {
     int val;
     while ((val = poptGetNextOpt(context)) > 0) {
@@ -92,6 +125,9 @@ static int read_all(const struct caller *caller, poptContext context, const char
             poptPrintHelp(context, stdout, 0);
             return EXIT_DONE;
         }
+        request->given[val] = true;
+        if (val == OPTION_CONFIG_VALUE) request->paths[request->count++] = poptGetOptArg(context);
+        if (val <= OPTION_LAST_VALUE) continue;
         int code = take_value(caller, context, find_entry(table, val));
         if (code != OPTIONS_READ) return code;
     }
@@ -101,24 +137,40 @@ static int read_all(const struct caller *caller, poptContext context, const char
     return OPTIONS_READ;
 }
 
+/* argv first, so that the files know what it overrides. */
+static int parse(const struct caller *caller, struct poptOption *table, int argc,
+                 const char **arguments, struct config_request *request)
+{
+    poptContext context = poptGetContext(NULL, argc, arguments, table, 0);
+    if (!context) return command_fail(caller, EXIT_FAILED, "out of memory");
+    int code = read_all(caller, context, arguments, table, request);
+    poptFreeContext(context);
+    if (code == OPTIONS_READ) code = config_file_read(caller, request, table);
+    if (code == OPTIONS_READ && request->given[OPTION_DUMP_VALUE])
+        code = config_file_print(caller, request, table);
+    return code;
+}
+
 int options_parse(const struct caller *caller, struct poptOption *table, int argc, char **argv)
 {
-    int next = OPTION_HELP_VALUE;
-    number_entries(table, &next);
+    int last = OPTION_LAST_VALUE, code;
+    number_entries(table, &last);
     char title[64];
     snprintf(title, sizeof title, "%s %s", caller->program, caller->command->name);
+    struct config_request request = {.entry_count = (size_t)last + 1};
     const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
-    if (!arguments) return command_fail(caller, EXIT_FAILED, "out of memory");
-    for (int i = 0; i < argc; i++) arguments[i] = argv[i];
-    arguments[0] = title; /* the name in the help's first line */
-
-    int code;
-    poptContext context = poptGetContext(NULL, argc, arguments, table, 0);
-    if (context)
-        code = read_all(caller, context, arguments, table);
-    else
+    request.paths = calloc((size_t)argc + 1, sizeof *request.paths);
+    request.given = calloc(request.entry_count, sizeof *request.given);
+    if (arguments && request.paths && request.given) {
+        for (int i = 0; i < argc; i++) arguments[i] = argv[i];
+        arguments[0] = title; /* the name in the help's first line */
+        code = parse(caller, table, argc, arguments, &request);
+    } else {
         code = command_fail(caller, EXIT_FAILED, "out of memory");
-    poptFreeContext(context);
+    }
+    for (size_t i = 0; i < request.count; i++) free(request.paths[i]);
+    free(request.paths);
+    free(request.given);
     free(arguments);
     return code;
 }
@@ -128,7 +180,7 @@ void options_free(struct poptOption *table)
     for (struct poptOption *o = table; o->longName || o->shortName || o->arg; o++) {
         if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_INCLUDE_TABLE)
             options_free(o->arg);
-        else if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING)
+        else if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING && o->arg)
             free(((struct text_option *)o->arg)->owned);
     }
 }

@@ -32,13 +32,33 @@ struct number_option {
     bool given;
 };
 
-/* `arg` of a POPT_ARG_NONE entry points to an int: 0, and 1 where the option is given. */
+/* `arg` of a POPT_ARG_NONE entry points to an int: 0, and 1 where the option is given.
+ *
+ * Options can also stand in a file, see cli/common/config_file.h: the long name is the key. Those of
+ * OPTION_HELP cannot, nor one that takes several arguments, which its verb picks out of argv before
+ * options_parse: it is known by a blank in its argDescrip. */
 
+/* The options of every verb. */
 #define OPTION_HELP                                                                 \
+    {"config",                                                                      \
+     0,                                                                             \
+     POPT_ARG_STRING,                                                               \
+     NULL,                                                                          \
+     OPTION_CONFIG_VALUE,                                                           \
+     "Options from a file of lines key = value; the command line overrides them",   \
+     "FILE"},                                                                       \
+        {"dump-config",                                                             \
+         0,                                                                         \
+         POPT_ARG_NONE,                                                             \
+         NULL,                                                                      \
+         OPTION_DUMP_VALUE,                                                         \
+         "Print all options as such a file and do nothing else",                    \
+         NULL},                                                                     \
     {                                                                               \
         "help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP_VALUE, "Show this help", NULL \
     }
-#define OPTION_HELP_VALUE 1
+enum { OPTION_HELP_VALUE = 1, OPTION_CONFIG_VALUE, OPTION_DUMP_VALUE };
+#define OPTION_LAST_VALUE OPTION_DUMP_VALUE
 
 /* A table within a table, under a heading of its own in the help. */
 #define OPTION_GROUP(table, heading)                                 \
@@ -49,11 +69,16 @@ struct number_option {
 /* Not an exit code: the options have been read, the verb may go on. */
 #define OPTIONS_READ (-1)
 
-/* Reads argv into the table's variables. `val` of its entries is used here and is to be 0. Returns
- * OPTIONS_READ, or the exit code to end with: EXIT_DONE where help was asked for and printed,
- * EXIT_USAGE after a message about an unknown option, a missing value, something that is no decimal
- * number, or an argument that is no option. */
+/* Reads argv and the files of --config into the table's variables. `val` of its entries is used
+ * here and is to be 0. Returns OPTIONS_READ, or the exit code to end with: EXIT_DONE where help or
+ * the options were asked for and printed, EXIT_USAGE after a message about an unknown option, a
+ * missing value, something that is no decimal number, or an argument that is no option;
+ * EXIT_UNREADABLE after one about a file. Either way options_free is due. */
 int options_parse(const struct caller *caller, struct poptOption *table, int argc, char **argv);
+
+/* Gives an entry's variable this value, or with `check_only` sees whether it would do: a flag takes
+ * true, yes, 1, false, no, 0. Returns NULL, or what the value is not, as in "'x' is not a ..". */
+const char *options_set(const struct poptOption *entry, const char *text, bool check_only);
 
 /* Frees the texts given. */
 void options_free(struct poptOption *table);
