@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/common/cache_option.h"
 #include "cli/eval.h"
 #include "cli/verbs.h"
 
@@ -49,6 +50,7 @@ int verb_eval(const char *program, const struct command *command, int argc, char
         {"markdown", 0, POPT_ARG_STRING, &o.markdown, 0, "Markdown file to write", "FILE"},
         {"maps", 0, POPT_ARG_STRING, &o.maps, 0,
          "Folder for the anomaly maps, one .npy a sample: float32 (views, S, S)", "DIR"},
+        OPTION_CACHE(&o.cache),
         {"strips", 0, POPT_ARG_NONE, &o.strips, 0,
          "Pixel metrics from 50 equal score strips, an approximation, as the paper's code has them",
          NULL},

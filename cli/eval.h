@@ -8,7 +8,7 @@
 #include "cli/metrics_table.h"
 
 struct eval_options {
-    struct text_option model, data, variant, classes, json, csv, markdown, maps;
+    struct text_option model, data, variant, classes, json, csv, markdown, maps, cache;
     struct text_option combine;
     const char *combine_second; /* the argument after --combine's own */
     struct number_option batch;

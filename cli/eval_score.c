@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/common/cache_option.h"
 #include "cli/eval.h"
 #include "cli/model_folder.h"
 
@@ -91,7 +92,8 @@ static int open_dataset(const struct scoring *scoring, int32_t image_size, mvad_
         if (mvad_dataset_check(*dataset, &check, &fatal, &error))
             return command_error(scoring->caller, &error);
     }
-    return OPTIONS_READ;
+    return cache_option_open(scoring->caller, options->cache.value, image_size,
+                             options->device.threads.value, *dataset);
 }
 
 /* A map that cannot be written is no fault of the data, which the status alone does not tell. */

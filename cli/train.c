@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/cache_option.h"
 #include "cli/model_folder.h"
 #include "cli/verbs.h"
 
@@ -114,9 +115,11 @@ static int train_each_class(struct training *t, const mvad_config *config)
 {
     const mvad_train_options settings = t->run;
     const char *out = t->options->out.value;
+    t->check_only = true;
     int code = train_open_data(t, config->image_size);
     mvad_dataset *all = t->dataset;
     t->dataset = NULL;
+    t->check_only = false;
     t->quiet = true;
     t->count = code == OPTIONS_READ ? count_trained(all) : 0;
     if (code == OPTIONS_READ && !t->count)
@@ -189,6 +192,7 @@ int verb_train(const char *program, const struct command *command, int argc, cha
         {"classes", 0, POPT_ARG_STRING, &o.classes, 0, "Only these, separated by commas", "LIST"},
         {"skip-bad", 0, POPT_ARG_NONE, &o.skip_bad, 0,
          "Train without the samples that cannot be used, and list them", NULL},
+        OPTION_CACHE(&o.cache),
         {"out", 'o', POPT_ARG_STRING, &o.out, 0,
          "Folder for the model, the checkpoint and the log (required)", "RUN"},
         {"resume", 0, POPT_ARG_NONE, &o.resume, 0, "Go on from the folder's checkpoint", NULL},

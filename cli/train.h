@@ -7,7 +7,7 @@
 enum teacher_norm { TEACHER_NORM_FILE, TEACHER_NORM_DATA };
 
 struct train_options {
-    struct text_option data, variant, classes, out, setting, teacher, norm;
+    struct text_option data, variant, classes, cache, out, setting, teacher, norm;
     struct text_option rate, dropout, drop_path, seed;
     struct number_option epochs, batch, checkpoint, evaluate;
     int recompute, resume, skip_bad;
@@ -25,6 +25,7 @@ struct training {
     mvad_train_options run;
     enum teacher_norm norm;
     bool resume;
+    bool check_only; /* the data is opened to be checked, not to be trained on */
     mvad_dataset *dataset;
     mvad_model *model;
     mvad_device *device;

@@ -1,6 +1,7 @@
 /* The data a run trains on. */
 #include <stdio.h>
 
+#include "cli/common/cache_option.h"
 #include "cli/train.h"
 
 static void show_check(size_t done, size_t total, void *user)
@@ -59,5 +60,7 @@ int train_open_data(struct training *t, int32_t image_size)
         return command_error(t->caller, &error);
     /* A quiet check has nothing to say but which samples to leave out. */
     int code = t->quiet && !t->options->skip_bad ? OPTIONS_READ : check_data(t);
-    return code;
+    if (code != OPTIONS_READ || t->check_only) return code;
+    return cache_option_open(t->caller, t->options->cache.value, image_size,
+                             t->options->device.threads.value, t->dataset);
 }

@@ -509,6 +509,31 @@ MVAD_API mvad_dataset_check_options mvad_dataset_check_options_default(void);
 MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
                                         const mvad_dataset_check_options *options, size_t *fatal,
                                         mvad_error *error);
+
+typedef struct mvad_cache_options {
+    size_t size;        /* sizeof(mvad_cache_options), set by ..._default */
+    const char *folder; /* made if missing */
+    int32_t image_size; /* pixels a side that the images are resized to */
+    int32_t threads;    /* 0: one a core */
+    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    void *user;
+} mvad_cache_options;
+
+MVAD_API mvad_cache_options mvad_cache_options_default(void);
+
+/* From now on images and masks of that size come from a file of decoded ones in the folder:
+ * image_size^2 * 3 bytes an image and image_size^2 a mask. It is made now if it is missing, was made
+ * from other files (told by path, size and times of change) or by another version, or is damaged;
+ * *built (may be NULL): whether it was. Every block has a checksum: one that is damaged is decoded
+ * from its source instead, and the file is made anew the next time. Images are the same with and
+ * without a cache. What changes while the data set is open is not seen. Any number of data sets, sizes
+ * and processes may share a folder; a choice of classes or samples is a data set of its own. A data
+ * set has one cache at a time: a second call replaces the first. A source that cannot be decoded is
+ * left to whoever asks for its image. MVAD_ERROR_IO names the cache's file or folder; the data set is
+ * then as it was. */
+MVAD_API mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *options,
+                                        int32_t *built, mvad_error *error);
+
 MVAD_API void mvad_dataset_close(mvad_dataset *dataset);
 
 /* ---- evaluation ---- */

@@ -250,7 +250,7 @@ static void photographs_are_indexed_and_sound(void **state)
     assert_non_null(marks);
     for (size_t v = 0; v < dataset.view_count; v += 3) {
         const struct dataset_view *view = &dataset.views[v];
-        assert_int_equal(load_view(view, 128, pixels, marks, NULL), MVAD_OK);
+        assert_int_equal(load_view(&dataset, v, 128, pixels, marks, NULL), MVAD_OK);
         bool marked = memchr(marks, 1, 128 * 128) != NULL;
         assert_int_equal(marked, view->label == DATASET_ANOMALOUS);
     }

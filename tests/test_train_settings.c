@@ -271,6 +271,42 @@ static void a_model_a_class_in_one_command(void **state)
     free(aside);
 }
 
+static void a_cache_changes_nothing(void **state)
+{
+    (void)state;
+    char *cache = tree_path("cache"), *data = tree_path("data"), *model = tree_path("uncached");
+    char more[512];
+    size_t sizes[2];
+    snprintf(more, sizeof more, SMALLEST "--cache %s", cache);
+    struct output output = train_verb(0, "uncached", SMALLEST);
+    output_free(&output);
+    for (int run = 0; run < 2; run++) { /* made, then used */
+        char out[16];
+        snprintf(out, sizeof out, "cached%d", run);
+        output = train_verb(0, out, more);
+        output_free(&output);
+        assert_same_run(out, "uncached");
+    }
+    output = expect_run(0, MVAD_PROGRAM " eval --data %s --model %s --csv @plain.csv", data, model);
+    output_free(&output);
+    output = expect_run(0, MVAD_PROGRAM " eval --data %s --model %s --cache %s --csv @cached.csv",
+                        data, model, cache);
+    output_free(&output);
+    char *names[2] = {scratch_path("plain.csv"), scratch_path("cached.csv")};
+    uint8_t *tables[2] = {read_bytes(names[0], &sizes[0]), read_bytes(names[1], &sizes[1])};
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(tables[0], tables[1], sizes[0]);
+    snprintf(more, sizeof more, SMALLEST "--cache /proc/none");
+    expect_said(train_verb(1, "uncacheable", more), "/proc/none");
+    for (int i = 0; i < 2; i++) {
+        free(names[i]);
+        free(tables[i]);
+    }
+    free(cache);
+    free(data);
+    free(model);
+}
+
 static void the_teacher_is_chosen(void **state)
 {
     (void)state;
@@ -299,6 +335,7 @@ int main(void)
         cmocka_unit_test(evaluation_needs_a_test_split),
         cmocka_unit_test(scale_tells_good_parts),
         cmocka_unit_test(a_model_a_class_in_one_command),
+        cmocka_unit_test(a_cache_changes_nothing),
         cmocka_unit_test(the_teacher_is_chosen),
     };
     return cmocka_run_group_tests_name("train settings", tests, make, train_case_remove);

@@ -10,6 +10,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,43 @@ struct file_piece {
  * ignores the signal. */
 mvad_status file_replace(const char *path, const struct file_piece *pieces, size_t count,
                          mvad_error *error);
+
+/* The same for a file that is not in memory as a whole: its bytes are written through `file`, in any
+ * order and from any thread, between begin and commit.
+ *
+ *     struct file_replacement replacement;
+ *     status = file_replacement_begin(path, &replacement, error);
+ *     ... file_write_at(replacement.file, ..) ...
+ *     if (!status) status = file_replacement_commit(&replacement, error);
+ *     file_replacement_end(&replacement);    // in any case: removes what was not committed
+ */
+struct file_replacement {
+    int file;         /* the temporary file, open for reading and writing; -1 once committed */
+    int folder;       /* this and all below: private */
+    const char *path; /* the caller's, which outlives the replacement */
+    char *target;
+    const char *name;
+    char temporary[64];
+};
+
+mvad_status file_replacement_begin(const char *path, struct file_replacement *replacement,
+                                   mvad_error *error);
+mvad_status file_replacement_commit(struct file_replacement *replacement, mvad_error *error);
+void file_replacement_end(struct file_replacement *replacement);
+
+/* Removes the temporary files of a folder whose process is gone: each is as large as what it was to
+ * become, and nobody else would ever remove them. One that is locked belongs to a living process
+ * after all, which another machine or container counts under another number. What cannot be removed
+ * stays. */
+void file_remove_leftovers(const char *folder);
+
+/* All bytes at a place of an open file, whatever the system takes at a time. False with errno set;
+ * EIO where the file ends before. */
+bool file_read_at(int file, void *data, size_t bytes, uint64_t offset);
+bool file_write_at(int file, const void *data, size_t bytes, uint64_t offset);
+
+/* "PATH: WHAT: reason", the reason being errno's. */
+mvad_status file_error(const char *path, const char *what, mvad_error *error);
 
 /* The path as messages show it: its last 200 bytes at most, so that a long one leaves room for what
  * was wrong. */

@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/data/cache.h"
 #include "core/data/check.h"
 #include "core/data/handle.h"
 
@@ -101,6 +102,33 @@ mvad_status mvad_dataset_check(mvad_dataset *dataset, const mvad_dataset_check_o
     if (options->remove) status = remove_unusable(&dataset->index, &report, error);
     dataset_report_free(&report);
     return status ? status : error_clear(error);
+}
+
+mvad_cache_options mvad_cache_options_default(void)
+{
+    return (mvad_cache_options){.size = sizeof(mvad_cache_options)};
+}
+
+mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *options,
+                               int32_t *built, mvad_error *error)
+{
+    if (built) *built = 0;
+    if (!dataset || !options || options->size != sizeof *options || !options->folder)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "data set, options or folder are NULL or not initialised");
+    if (options->image_size < 1 || options->image_size > MVAD_MAX_IMAGE_SIZE)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "image_size %d of a cache: must be 1 to %d", options->image_size,
+                         MVAD_MAX_IMAGE_SIZE);
+    struct image_cache *cache;
+    bool is_new;
+    mvad_status status = image_cache_open(&dataset->index, options, &cache, &is_new, error);
+    if (status) return status;
+    image_cache_close(dataset->index.cache);
+    dataset->index.cache = cache;
+    for (size_t i = 0; i < dataset->index.view_count; i++) dataset->index.views[i].cached = i;
+    if (built) *built = is_new;
+    return error_clear(error);
 }
 
 void mvad_dataset_close(mvad_dataset *dataset)

@@ -38,6 +38,7 @@ struct dataset_view {
     const char *mask;         /* path to open; NULL for a normal view, and where none is recorded */
     const char *defect;       /* the record's code ("HS", "scratch"); "" where there is none */
     enum dataset_label label; /* by the record, never by the path */
+    size_t cached;            /* its place in the data set's cache, where there is one */
 };
 
 struct dataset_sample {
@@ -64,8 +65,9 @@ struct dataset {
     size_t sample_count;
     struct dataset_view *views;
     size_t view_count;
-    const char *kind; /* "Real-IAD", "folders" or "manifest"; static */
-    void *strings;    /* private */
+    const char *kind;          /* "Real-IAD", "folders" or "manifest"; static */
+    struct image_cache *cache; /* owned (core/data/cache.h); NULL: none, as dataset_open leaves it */
+    void *strings;             /* private */
 };
 
 struct dataset_options {

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
+#include "core/data/cache.h"
 
 #define BLOCK_BYTES ((size_t)1 << 16)
 
@@ -127,8 +128,11 @@ static mvad_status check_classes(struct record_set *set, const struct dataset *d
 static void add_view(struct dataset *dataset, const struct record *record)
 {
     struct dataset_sample *sample = &dataset->samples[dataset->sample_count - 1];
-    dataset->views[dataset->view_count++] = (struct dataset_view){
-        record->view, record->image, record->mask, record->defect, record->label};
+    dataset->views[dataset->view_count++] = (struct dataset_view){.name = record->view,
+                                                                  .image = record->image,
+                                                                  .mask = record->mask,
+                                                                  .defect = record->defect,
+                                                                  .label = record->label};
     sample->view_count++;
     if (record->label == DATASET_ANOMALOUS || sample->label == DATASET_NORMAL)
         sample->label = record->label;
@@ -189,6 +193,7 @@ void records_free(struct record_set *set)
 
 void dataset_close(struct dataset *dataset)
 {
+    image_cache_close(dataset->cache);
     free(dataset->classes);
     free(dataset->samples);
     free(dataset->views);

@@ -3,26 +3,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
 #include "core/data/image.h"
+#include "core/data/parallel.h"
 
-#define MAX_THREADS 64
 #define BUDGET ((size_t)1 << 30) /* bytes decoded at a time, by all threads */
 /* Decoding a pixel holds its 3 bytes, and at worst as many again unpacked and turned. */
 #define BYTES_PER_PIXEL 12
-#define PROGRESS_STEP 16 /* views */
 
 struct scan {
     const struct dataset *dataset;
-    const struct dataset_check_options *options;
     struct scan_result *results;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t released;
-    size_t next, done; /* views */
-    size_t held;       /* bytes of the budget */
+    size_t held; /* bytes of the budget */
     bool out_of_memory;
 };
 
@@ -71,8 +67,17 @@ static mvad_status decode(struct scan *scan, const char *path, bool is_mask, str
     return status;
 }
 
-static void scan_view(struct scan *scan, size_t index)
+static bool out_of_memory(struct scan *scan)
 {
+    pthread_mutex_lock(&scan->lock);
+    const bool is_out = scan->out_of_memory;
+    pthread_mutex_unlock(&scan->lock);
+    return is_out;
+}
+
+static bool scan_view(size_t index, void *user)
+{
+    struct scan *scan = user;
     const struct dataset_view *view = &scan->dataset->views[index];
     struct scan_result *result = &scan->results[index];
     struct image image;
@@ -81,7 +86,7 @@ static void scan_view(struct scan *scan, size_t index)
     result->width = image.width;
     result->height = image.height;
     image_free(&image);
-    if (!view->mask) return;
+    if (!view->mask) return !out_of_memory(scan);
 
     result->mask_status = decode(scan, view->mask, true, &image, &result->mask_message);
     result->mask_width = image.width;
@@ -89,44 +94,22 @@ static void scan_view(struct scan *scan, size_t index)
     result->mask_empty =
         image.pixels && !memchr(image.pixels, 255, (size_t)image.width * (size_t)image.height);
     image_free(&image);
-}
-
-static void *work(void *user)
-{
-    struct scan *scan = user;
-    size_t total = scan->dataset->view_count;
-    for (;;) {
-        pthread_mutex_lock(&scan->lock);
-        size_t index = scan->out_of_memory ? total : scan->next++;
-        pthread_mutex_unlock(&scan->lock);
-        if (index >= total) return NULL;
-        scan_view(scan, index);
-
-        pthread_mutex_lock(&scan->lock);
-        size_t done = ++scan->done;
-        if (scan->options->progress && (done % PROGRESS_STEP == 0 || done == total))
-            scan->options->progress(done, total, scan->options->user);
-        pthread_mutex_unlock(&scan->lock);
-    }
+    return !out_of_memory(scan);
 }
 
 mvad_status scan_views(const struct dataset *dataset, const struct dataset_check_options *options,
                        struct scan_result *results, mvad_error *error)
 {
-    struct scan scan = {.dataset = dataset, .options = options, .results = results};
-    pthread_t threads[MAX_THREADS];
-    long wanted = options->threads > 0 ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    long started = 0;
-    if (wanted > MAX_THREADS) wanted = MAX_THREADS;
+    struct scan scan = {.dataset = dataset, .results = results};
+    const struct parallel_job job = {.count = dataset->view_count,
+                                     .threads = options->threads,
+                                     .work = scan_view,
+                                     .user = &scan,
+                                     .progress = options->progress,
+                                     .progress_user = options->user};
     pthread_mutex_init(&scan.lock, NULL);
     pthread_cond_init(&scan.released, NULL);
-
-    /* This thread works too, so that it gets done where no other can be started. */
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &scan) == 0)
-        started++;
-    work(&scan);
-    for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
-
+    parallel_run(&job);
     pthread_cond_destroy(&scan.released);
     pthread_mutex_destroy(&scan.lock);
     return scan.out_of_memory ? error_out_of_memory(error, "data check", sizeof(mvad_error))

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/data/cache.h"
 #include "core/data/load.h"
 #include "core/train/shuffle.h"
 
@@ -49,7 +50,7 @@ static mvad_status get_pixels(struct loader *loader, size_t position, size_t vie
     uint8_t *place = loader->pixels + (loader->cached ? index * loader->image_floats : 0);
     *pixels = place;
     if (loader->cached && loader->cached[index]) return MVAD_OK;
-    mvad_status status = load_view(&set->dataset->views[sample->first_view + view],
+    mvad_status status = load_view(set->dataset, sample->first_view + view,
                                    loader->options.image_size, place, NULL, error);
     if (!status && loader->cached) loader->cached[index] = true;
     return status;
@@ -115,7 +116,9 @@ static mvad_status allocate(struct loader *loader, mvad_error *error)
         if (!(loader->slots[i] = memory_allocate(batch_bytes)))
             return error_out_of_memory(error, "batches of images", batch_bytes);
     loader->order = malloc(options->set->count * sizeof *loader->order);
-    if (size_multiply(images, bytes, &cache_bytes) && cache_bytes <= LOADER_CACHE_BYTES) {
+    /* What a cache file holds is in the system's memory already, or not worth being there. */
+    if (!image_cache_has_size(options->set->dataset->cache, options->image_size) &&
+        size_multiply(images, bytes, &cache_bytes) && cache_bytes <= LOADER_CACHE_BYTES) {
         loader->cached = calloc(images, sizeof *loader->cached);
         if (loader->cached && !(loader->pixels = malloc(cache_bytes))) {
             free(loader->cached); /* it works without, only slower */

@@ -14,8 +14,9 @@
 
 #include "core/train/training_set.h"
 
-#define LOADER_BATCHES 3                     /* in memory, the one in use among them */
-#define LOADER_CACHE_BYTES ((size_t)1 << 29) /* a set of at most so many is decoded only once */
+#define LOADER_BATCHES 3 /* in memory, the one in use among them */
+#define LOADER_CACHE_BYTES \
+    ((size_t)1 << 29) /* a set of at most so many, without a cache file, is decoded only once */
 
 struct loader_options {
     const struct training_set *set; /* outlives the loader */

@@ -12,7 +12,6 @@
 #include "core/base/file.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
-#include "core/train/leftovers.h"
 #include "core/train/loader.h"
 #include "core/train/run_facts.h"
 #include "core/train/runlog.h"
@@ -91,7 +90,7 @@ static mvad_status prepare_folder(struct run *run, mvad_error *error)
     if (!run->options->resume && mkdir(folder, 0777) && errno != EEXIST)
         return error_set(error, MVAD_ERROR_IO, "%s: cannot create the folder: %s",
                          file_label(folder), strerror(errno));
-    leftovers_remove(folder);
+    file_remove_leftovers(folder);
     mvad_status status = join(folder, "model.safetensors", &run->model_path, error);
     if (!status) status = join(folder, "checkpoint.safetensors", &run->checkpoint_path, error);
     if (!status) status = join(folder, "log.jsonl", &run->log_path, error);

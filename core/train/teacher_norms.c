@@ -91,7 +91,7 @@ static mvad_status run_batch(struct estimate *e, const struct dataset *dataset, 
     mvad_status status = MVAD_OK;
     for (size_t i = 0; i < e->batch_images && !status; i++) {
         const size_t view = e->order[number * e->batch_images + i];
-        status = load_view(&dataset->views[view], size, e->pixels, NULL, error);
+        status = load_view(dataset, view, size, e->pixels, NULL, error);
         if (!status)
             load_normalize(e->pixels, size, e->batch + i * 3 * (size_t)size * (size_t)size);
     }

@@ -1,0 +1,32 @@
+#include "cli/common/cache_option.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void show_progress(size_t done, size_t total, void *user)
+{
+    bool *line_open = user;
+    fprintf(stderr, "\rdecoding images for the cache: %zu of %zu", done, total);
+    *line_open = true;
+}
+
+int cache_option_open(const struct caller *caller, const char *folder, int32_t image_size,
+                      int threads, mvad_dataset *dataset)
+{
+    if (!folder) return OPTIONS_READ;
+    mvad_cache_options options = mvad_cache_options_default();
+    mvad_error error;
+    bool line_open = false;
+    options.folder = folder;
+    options.image_size = image_size;
+    options.threads = threads;
+    options.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
+    options.user = &line_open;
+    signal(SIGXFSZ, SIG_IGN);
+    mvad_status status = mvad_dataset_cache(dataset, &options, NULL, &error);
+    if (line_open) fputc('\n', stderr);
+    /* Sources that cannot be read are not the cache's business: it is what cannot be written. */
+    if (status == MVAD_ERROR_IO) return command_fail(caller, EXIT_FAILED, "%s", error.message);
+    return status ? command_error(caller, &error) : OPTIONS_READ;
+}

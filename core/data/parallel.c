@@ -1,0 +1,56 @@
+#include "core/data/parallel.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define MAX_THREADS 64
+#define PROGRESS_STEP 16
+
+struct parallel {
+    const struct parallel_job *job;
+    pthread_mutex_t lock; /* of all below */
+    size_t next, done;
+    bool ended;
+};
+
+static void *work(void *user)
+{
+    struct parallel *parallel = user;
+    const struct parallel_job *job = parallel->job;
+    for (;;) {
+        pthread_mutex_lock(&parallel->lock);
+        const size_t index = parallel->ended ? job->count : parallel->next++;
+        pthread_mutex_unlock(&parallel->lock);
+        if (index >= job->count) return NULL;
+        const bool more = job->work(index, job->user);
+
+        pthread_mutex_lock(&parallel->lock);
+        const size_t done = ++parallel->done;
+        if (!more) parallel->ended = true;
+        if (job->progress && (done % PROGRESS_STEP == 0 || done == job->count))
+            job->progress(done, job->count, job->progress_user);
+        pthread_mutex_unlock(&parallel->lock);
+    }
+}
+
+void parallel_run(const struct parallel_job *job)
+{
+    struct parallel parallel = {.job = job};
+    pthread_t threads[MAX_THREADS];
+    sigset_t all, old;
+    long wanted = job->threads > 0 ? job->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    long started = 0;
+    if (wanted > MAX_THREADS) wanted = MAX_THREADS;
+    pthread_mutex_init(&parallel.lock, NULL);
+
+    /* Signals are left to the threads of the caller. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &parallel) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    work(&parallel);
+    for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&parallel.lock);
+}
