@@ -8,7 +8,7 @@ int main(int argc, char **argv)
         {"devices", "devices of this machine that mvad can run on", verb_devices},
         {"info", "layers, parameters, multiply-adds and planned memory", verb_info},
         {"init", "write a model file with initial values", verb_init},
-        {"predict", "score samples and dump features and anomaly maps", verb_predict},
+        {"predict", "judge parts from their photographs: scores, regions, heat maps", verb_predict},
         {"selftest", "check every op on a device against plain loops", verb_selftest},
         {"eval", "score the test samples of a data set: the ten metrics", verb_eval},
         {"synth", "render a data set of parts with and without defects", verb_synth},

@@ -1,171 +1,89 @@
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "cli/predict.h"
 
-#include "cli/common/config_options.h"
-#include "cli/dump.h"
+#include <string.h>
+
 #include "cli/verbs.h"
 
-#define MAX_BATCH 4096
-
-struct predict_options {
-    struct text_option model, tensor, dump, precision;
-    struct number_option batch;
-    struct config_options config;
-    struct device_options device;
-};
-
-/* Everything a run over the samples needs. */
-struct prediction {
-    const struct caller *caller;
-    mvad_model *model;
-    mvad_device *device;
-    mvad_tensors *input_file;
-    mvad_session *session; /* of options.samples samples */
-    mvad_session_options options;
-    mvad_tensor_view input; /* (samples * views, 3, S, S) */
-    size_t samples;
-    float *scores;     /* a batch of image scores, then of sample scores */
-    struct dump *dump; /* NULL without --dump */
-};
-
-/* Reads `input` and checks it against the model. */
-static int read_input(struct prediction *p, const char *path)
+/* Options of the one way do not go with those of the other. */
+static int check_mode(const struct caller *caller, const struct predict_options *o)
 {
-    mvad_error error;
-    if (mvad_tensors_load(path, &p->input_file, &error) ||
-        mvad_tensors_find(p->input_file, "input", &p->input, &error))
-        return command_error(p->caller, &error);
-    const mvad_tensor_view *input = &p->input;
-    const int64_t size = mvad_model_config(p->model).image_size, views = p->options.views;
-    if (input->rank != 4 || input->shape[1] != 3 || input->shape[2] != input->shape[3])
-        return command_fail(p->caller, EXIT_UNREADABLE,
-                            "%s: tensor 'input' is to be (samples * views, 3, S, S)", path);
-    if (input->shape[2] % 32)
-        return command_fail(p->caller, EXIT_UNREADABLE,
-                            "%s: images of %" PRId64 " pixels; the size must be a multiple of 32",
-                            path, input->shape[2]);
-    if (input->shape[2] != size)
-        return command_fail(p->caller, EXIT_UNREADABLE,
-                            "%s: images of %" PRId64 " pixels; the model takes %" PRId64, path,
-                            input->shape[2], size);
-    if (input->shape[0] < 1 || input->shape[0] % views)
-        return command_fail(p->caller, EXIT_UNREADABLE,
-                            "%s: %" PRId64 " images are not whole samples of %" PRId64 " views",
-                            path, input->shape[0], views);
-    for (size_t i = 0; i < input->count; i++)
-        if (!isfinite(input->data[i]))
-            return command_fail(p->caller, EXIT_UNREADABLE,
-                                "%s: tensor 'input' has a NaN or an infinity at element %zu", path,
-                                i);
-    p->samples = (size_t)(input->shape[0] / views);
-    return OPTIONS_READ;
-}
-
-static mvad_status run_batch(struct prediction *p, size_t first, int32_t count, mvad_error *error)
-{
-    const size_t views = (size_t)p->options.views;
-    if (!p->session || p->options.samples != count) {
-        mvad_session_destroy(p->session);
-        p->options.samples = count;
-        mvad_status status =
-            mvad_session_create(p->model, p->device, &p->options, &p->session, error);
-        if (status) return status;
-    }
-    const size_t sample = p->input.count / p->samples, images = views * (size_t)count;
-    mvad_status status = mvad_session_run(p->session, p->input.data + first * sample, error);
-    if (!status)
-        status = mvad_session_read(p->session, MVAD_OUTPUT_IMAGE_SCORE, p->scores, images, error);
-    if (!status)
-        status = mvad_session_read(p->session, MVAD_OUTPUT_SAMPLE_SCORE, p->scores + images,
-                                   (size_t)count, error);
-    if (!status && p->dump) status = dump_take(p->dump, p->session, first, error);
-    return status;
-}
-
-/* One line a sample: its index, its score, the scores of its views. */
-static int print_scores(const struct prediction *p, size_t first, int32_t count)
-{
-    const size_t views = (size_t)p->options.views;
-    const float *sample = p->scores + views * (size_t)count;
-    for (size_t s = 0; s < (size_t)count; s++) {
-        printf("%zu\t%.7g", first + s, sample[s]);
-        for (size_t v = 0; v < views; v++) printf("\t%.7g", p->scores[s * views + v]);
-        putchar('\n');
-        if (!isfinite(sample[s]))
-            return command_fail(p->caller, EXIT_FAILED, "sample %zu: the score is not finite",
-                                first + s);
-    }
-    return EXIT_DONE;
-}
-
-static int run_all(struct prediction *p, int batch, const char *dump_path)
-{
-    mvad_error error;
-    const size_t per_run = (size_t)batch < p->samples ? (size_t)batch : p->samples;
-    p->scores = calloc(per_run * (size_t)(p->options.views + 1), sizeof *p->scores);
-    if (!p->scores) return command_fail(p->caller, EXIT_FAILED, "out of memory");
-    if (dump_path && dump_create(p->samples, &p->dump, &error))
-        return command_error(p->caller, &error);
-    for (size_t first = 0; first < p->samples; first += per_run) {
-        size_t left = p->samples - first;
-        int32_t count = (int32_t)(left < per_run ? left : per_run);
-        if (run_batch(p, first, count, &error)) return command_error(p->caller, &error);
-        int code = print_scores(p, first, count);
-        if (code != EXIT_DONE) return code;
-    }
-    if (p->dump && dump_save(p->dump, dump_path, &error))
-        return command_fail(p->caller, EXIT_FAILED, "%s", error.message);
-    return EXIT_DONE;
-}
-
-static int predict(const struct caller *caller, const struct predict_options *options)
-{
-    struct prediction p = {.caller = caller, .options = mvad_session_options_default()};
-    int code = options_required(caller, "model", &options->model);
-    if (code == OPTIONS_READ) code = options_required(caller, "tensor", &options->tensor);
-    if (code == OPTIONS_READ)
-        code = options_count(caller, "batch", options->batch.value, MAX_BATCH);
-    if (code == OPTIONS_READ)
-        code = precision_read(caller, options->precision.value, &p.options.precision);
-    if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &p.device);
-    if (code == OPTIONS_READ)
-        code = config_options_load(caller, &options->config, options->model.value, &p.model,
-                                   &p.options.views);
-    if (code == OPTIONS_READ) code = read_input(&p, options->tensor.value);
-    if (code == OPTIONS_READ) code = run_all(&p, options->batch.value, options->dump.value);
-    dump_destroy(p.dump);
-    free(p.scores);
-    mvad_session_destroy(p.session);
-    mvad_tensors_destroy(p.input_file);
-    mvad_model_destroy(p.model);
-    mvad_device_close(p.device);
-    return code;
+    const struct {
+        const char *name;
+        bool given;
+    } photographs[] = {{"data", o->data.owned},
+                       {"split", o->split.owned},
+                       {"classes", o->classes.owned},
+                       {"variant", o->variant.owned},
+                       {"name", o->name.owned},
+                       {"threshold", o->threshold.owned},
+                       {"jsonl", o->jsonl.owned},
+                       {"heatmaps", o->heatmaps.owned},
+                       {"heatmap-size", o->heatmap_size.given},
+                       {"fail-on-defect", o->fail_on_defect}};
+    if (!o->tensor.value && (o->dump.value || o->batch.given))
+        return command_fail(caller, EXIT_USAGE, "--%s goes with --tensor",
+                            o->dump.value ? "dump" : "batch");
+    if (o->tensor.value && o->images.count)
+        return command_fail(caller, EXIT_USAGE, "--tensor goes without photographs: '%s'",
+                            o->images.values[0]);
+    for (size_t i = 0; o->tensor.value && i < sizeof photographs / sizeof *photographs; i++)
+        if (photographs[i].given)
+            return command_fail(caller, EXIT_USAGE, "--tensor does not go with --%s",
+                                photographs[i].name);
+    return options_required(caller, "model", &o->model);
 }
 
 int verb_predict(const char *program, const struct command *command, int argc, char **argv)
 {
     const struct caller caller = {program, command};
-    struct predict_options o = {.precision = {.value = "f32"}, .batch = {.value = 1}};
+    struct predict_options o = {.precision = {.value = "f32"},
+                                .split = {.value = "test"},
+                                .heatmap_size = {.value = 1024},
+                                .batch = {.value = 1}};
     config_options_init(&o.config);
     device_options_init(&o.device);
-    struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &o.model, 0, "Model file (required)", "FILE"},
+    struct poptOption photographs[] = {
+        {"data", 0, POPT_ARG_STRING, &o.data, 0, "Data set: a folder or a manifest", "PATH"},
+        {"split", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &o.split, 0,
+         "Its parts to judge: test, train or all", "SPLIT"},
+        {"classes", 0, POPT_ARG_STRING, &o.classes, 0, "Only these, separated by commas", "LIST"},
+        {"variant", 0, POPT_ARG_STRING, &o.variant, 0, "Real-IAD's JSON files: sv, fuiad_0.1, ..",
+         "NAME"},
+        {"name", 0, POPT_ARG_STRING, &o.name, 0,
+         "Only parts of this name; of photographs given: what the part is called", "PART"},
+        {"threshold", 0, POPT_ARG_STRING, &o.threshold, 0,
+         "Score above which a part is rejected, in place of the model's", "X"},
+        {"jsonl", 0, POPT_ARG_STRING, &o.jsonl, 0,
+         "Results as JSON, a line a part; - for standard output", "FILE"},
+        {"heatmaps", 0, POPT_ARG_STRING, &o.heatmaps, 0, "Folder for a PNG of every view", "DIR"},
+        {"heatmap-size", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &o.heatmap_size, 0,
+         "Pixels that larger ones are reduced to, 0 for the photograph's own size", "N"},
+        {"fail-on-defect", 0, POPT_ARG_NONE, &o.fail_on_defect, 0,
+         "End with 10 where a part was rejected, with 11 where one could not be judged", NULL},
+        POPT_TABLEEND};
+    struct poptOption tensors[] = {
         {"tensor", 0, POPT_ARG_STRING, &o.tensor, 0,
-         "Tensor file whose 'input' is (samples * views, 3, S, S), normalised (required)", "FILE"},
+         "Tensor file whose 'input' is (samples * views, 3, S, S), normalised", "FILE"},
         {"dump", 0, POPT_ARG_STRING, &o.dump, 0, "Tensor file for features, maps and scores",
          "FILE"},
         {"batch", 'b', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &o.batch, 0,
          "Samples a run: more take more memory", "B"},
+        POPT_TABLEEND};
+    struct poptOption table[] = {
+        {"model", 'm', POPT_ARG_STRING, &o.model, 0, "Model file (required)", "FILE"},
         OPTION_PRECISION(&o.precision),
         OPTION_HELP,
+        OPTION_ARGUMENTS(&o.images, "[OPTION...] [IMAGE...]"),
+        OPTION_GROUP(photographs, "Parts: the photographs IMAGE... of one, or a data set:"),
+        OPTION_GROUP(tensors, "Instead of parts:"),
         OPTION_GROUP(o.config.table,
-                     "Model (for what the file does not say; --views may differ from it):"),
+                     "Model (for what the file does not say; --views is for --tensor):"),
         OPTION_GROUP(o.device.table, "Device:"),
         POPT_TABLEEND};
     int code = options_parse(&caller, table, argc, argv);
-    if (code == OPTIONS_READ) code = predict(&caller, &o);
+    if (code == OPTIONS_READ) code = check_mode(&caller, &o);
+    if (code == OPTIONS_READ)
+        code = o.tensor.value ? predict_tensor(&caller, &o) : predict_images(&caller, &o);
     options_free(table);
     return code;
 }

@@ -17,7 +17,7 @@ endfunction()
 
 mvad_find(CJSON libcjson libcjson-dev)
 mvad_find(POPT popt libpopt-dev)
-# Of stb only headers are used: stb_image decodes, stb_image_write writes in tests and for synthetic data.
+# Of stb only headers are used: stb_image decodes, stb_image_write writes pictures and synthetic data.
 mvad_find(STB stb libstb-dev)
 if(MVAD_BUILD_TESTS)
   mvad_find(CMOCKA cmocka libcmocka-dev)

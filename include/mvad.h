@@ -487,7 +487,13 @@ MVAD_API mvad_dataset_options mvad_dataset_options_default(void);
 MVAD_API mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *options,
                                        mvad_dataset **dataset, mvad_error *error);
 
-/* "Real-IAD", "folders" or "manifest"; and the classes, in order of their names. */
+/* One test part of unknown label from its photographs: class "" and this name, one view a file in the
+ * order given, called "1", "2", .. No file is looked at. */
+MVAD_API mvad_status mvad_dataset_from_images(const char *name, const char *const *images,
+                                              size_t count, mvad_dataset **dataset,
+                                              mvad_error *error);
+
+/* "Real-IAD", "folders", "manifest" or "images"; and the classes, in order of their names. */
 MVAD_API const char *mvad_dataset_kind(const mvad_dataset *dataset);
 MVAD_API size_t mvad_dataset_class_count(const mvad_dataset *dataset);
 MVAD_API mvad_status mvad_dataset_class_at(const mvad_dataset *dataset, size_t index,
@@ -535,6 +541,21 @@ MVAD_API mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_
                                         int32_t *built, mvad_error *error);
 
 MVAD_API void mvad_dataset_close(mvad_dataset *dataset);
+
+/* ---- names of files ---- */
+
+/* Names for files about parts of a data set, whose own names may hold anything. */
+typedef struct mvad_file_names mvad_file_names;
+
+MVAD_API mvad_status mvad_file_names_create(mvad_file_names **names, mvad_error *error);
+
+/* The texts joined by underscores, empty ones left out; the caller adds folder and ending. A slash
+ * becomes an underscore, a dot at the begin too, and other bytes than ASCII letters, digits, dots,
+ * dashes and underscores become %XX. What has been given out before (class a_b with part c, class a
+ * with part b_c) gets ~2, ~3 .. behind it. *name is valid until the next call. */
+MVAD_API mvad_status mvad_file_names_next(mvad_file_names *names, const char *const *texts,
+                                          size_t count, const char **name, mvad_error *error);
+MVAD_API void mvad_file_names_destroy(mvad_file_names *names);
 
 /* ---- evaluation ---- */
 
@@ -648,6 +669,104 @@ MVAD_API mvad_train_options mvad_train_options_default(void);
 MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
                                 const mvad_train_options *options, int32_t *finished,
                                 mvad_error *error);
+
+/* ---- prediction ---- */
+
+/* Pixels of the map above the threshold that touch, if only at a corner, in pixels of the photograph,
+ * upright (an EXIF orientation is applied). */
+typedef struct mvad_region {
+    int32_t left, top, width, height; /* the smallest box around it, inside the photograph */
+    double area;                      /* pixels of the photograph */
+    float score;                      /* the highest inside */
+    /* The outer border: a closed polygon along the edges of the map's pixels, clockwise, x, y pairs,
+     * 0, 0 the photograph's top left corner; a point only where it turns. Holes are not cut out. */
+    const int32_t *contour;
+    size_t points; /* pairs */
+} mvad_region;
+
+/* Of one photograph. All pointers are valid during the call. */
+typedef struct mvad_view_result {
+    const char *name, *image; /* of the view, and its file */
+    const char *mask;         /* file; NULL where there is none */
+    mvad_label label;
+    int32_t width, height; /* of the photograph, upright */
+    int32_t map_size;
+    float score;                /* the highest of the map */
+    const float *map;           /* map_size x map_size, over the whole photograph */
+    const mvad_region *regions; /* by score, highest first */
+    size_t region_count;
+} mvad_view_result;
+
+typedef struct mvad_part_result {
+    const char *class_name, *name;
+    mvad_label label;
+    const char *fault; /* why it could not be judged, one line that names the file; NULL: it was */
+    float score;       /* the highest of the views'; NaN with a fault */
+    int32_t anomalous; /* score > threshold; 0 with a fault */
+    const mvad_view_result *views; /* view_count of them, in the data set's order; none with a fault */
+    size_t view_count;
+    double seconds; /* to read its files and to judge it; the next part's files are read meanwhile */
+} mvad_part_result;
+
+typedef enum mvad_split { MVAD_SPLIT_TEST = 0, MVAD_SPLIT_TRAIN, MVAD_SPLIT_ALL } mvad_split;
+
+typedef struct mvad_predict_options {
+    size_t size;                  /* sizeof(mvad_predict_options), set by ..._default */
+    mvad_session_options session; /* samples and views are ignored: one part at a time, as it is */
+    mvad_split split;             /* which parts, default the test split */
+    float threshold;              /* default NaN: the model's (mvad_model_scale) */
+    /* Which parts of the split: not 0 takes it. NULL: all. */
+    int32_t (*select)(const char *class_name, const char *name, void *user);
+    /* Called for every part in the order of the data set; not 0 stops. */
+    int32_t (*part)(const mvad_part_result *part, void *user);
+    void *user;
+} mvad_predict_options;
+
+MVAD_API mvad_predict_options mvad_predict_options_default(void);
+
+/* Judges parts one after the other, the next one's photographs being read meanwhile. A part whose
+ * photographs cannot be read, that has more than MVAD_MAX_VIEWS views or whose map is not finite gets
+ * a fault and does not end the work. Masks are not read. MVAD_ERROR_FORMAT where no threshold is given
+ * and the model has none, or where the split has no part. That `select` takes none is no error.
+ * Stopped by `part`: MVAD_OK. */
+MVAD_API mvad_status mvad_predict(const mvad_model *model, mvad_device *device,
+                                  const mvad_dataset *dataset, const mvad_predict_options *options,
+                                  mvad_error *error);
+
+typedef enum mvad_picture_kind {
+    MVAD_PICTURE_PHOTOGRAPH = 0, /* upright */
+    /* The photograph under the colours of the map, regions outlined in white. From low to high the
+     * colours go from violet over red to yellow, ever lighter, and from transparent to nearly opaque:
+     * where the map is at low or below, the photograph is as it was. The map is enlarged
+     * bilinearly. */
+    MVAD_PICTURE_HEATMAP,
+    MVAD_PICTURE_MASK /* white where the mask says anomalous; black without a mask; grey levels */
+} mvad_picture_kind;
+
+typedef struct mvad_picture_options {
+    size_t size; /* sizeof(mvad_picture_options), set by ..._default */
+    mvad_picture_kind kind;
+    mvad_score_scale scale; /* of the heat map's colours: the model's, never one image's; its threshold
+                               is not used here: the regions come from it */
+    int32_t max_side; /* pixels; larger pictures are reduced to it; 0 (default): as large as they are */
+    int32_t jpeg;     /* 1: JPEG, 0 (default): PNG */
+} mvad_picture_options;
+
+MVAD_API mvad_picture_options mvad_picture_options_default(void);
+
+/* Draws a picture of a view into memory, to be freed with mvad_bytes_free. Its files are read again:
+ * MVAD_ERROR_IO and MVAD_ERROR_FORMAT name them. MVAD_ERROR_INVALID_ARGUMENT for a heat map without a
+ * scale (low < high). MVAD_ERROR_UNSUPPORTED for a picture of more than 2^28 bytes, 3 a pixel: give
+ * max_side. */
+MVAD_API mvad_status mvad_picture_encode(const mvad_view_result *view,
+                                         const mvad_picture_options *options, unsigned char **bytes,
+                                         size_t *count, mvad_error *error);
+MVAD_API void mvad_bytes_free(unsigned char *bytes);
+
+/* The same into a file, replaced as a whole: a failure leaves the old one. */
+MVAD_API mvad_status mvad_picture_save(const mvad_view_result *view,
+                                       const mvad_picture_options *options, const char *path,
+                                       mvad_error *error);
 
 /* ---- counting and checking ---- */
 

@@ -34,7 +34,7 @@ static void wrong_usage(void **state)
     expect_error(2, MVAD " init --out @x --seed -1", "--seed: '-1'");
     expect_error(2, MVAD " selftest --precision f16", "--precision 'f16'");
     expect_error(2, MVAD " predict --tensor @in.safetensors", "--model is missing");
-    expect_error(2, MVAD " predict --model @m.safetensors", "--tensor is missing");
+    expect_error(2, MVAD " predict --model @m.safetensors", "neither --data nor --tensor");
     expect_error(2, BENCH " step --recompute", "--recompute needs --train");
     expect_error(2, BENCH " step --repeats 0", "--repeats is 0");
     expect_error(2, BENCH " step --warmup -1", "--warmup is -1");

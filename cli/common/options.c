@@ -115,12 +115,41 @@ static int report_popt(const struct caller *caller, poptContext context,
     return command_fail(caller, EXIT_USAGE, "%s: %s", bad, poptStrerror(reason));
 }
 
+/* The entry of OPTION_ARGUMENTS; NULL where there is none. */
+static const struct poptOption *find_arguments(const struct poptOption *table)
+{
+    for (const struct poptOption *o = table; o->longName || o->shortName || o->arg; o++)
+        if (!o->longName && (o->argInfo & POPT_ARG_MASK) == POPT_ARG_ARGV) return o;
+    return NULL;
+}
+
+/* What is left behind the options. */
+static int take_arguments(const struct caller *caller, poptContext context,
+                          const struct poptOption *entry)
+{
+    const char **found = poptGetArgs(context);
+    size_t count = 0;
+    if (!found) return OPTIONS_READ;
+    if (!entry) return command_fail(caller, EXIT_USAGE, "unexpected argument '%s'", found[0]);
+    struct argument_list *list = entry->arg;
+    while (found[count]) count++;
+    list->values = calloc(count, sizeof *list->values);
+    while (list->values && list->count < count) {
+        char *copy = strdup(found[list->count]);
+        if (!copy) break;
+        list->values[list->count++] = copy;
+    }
+    return list->count == count ? OPTIONS_READ : command_fail(caller, EXIT_FAILED, "out of memory");
+}
+
 static int read_all(const struct caller *caller, poptContext context, const char *const *arguments,
                     struct poptOption *table, struct config_request *request)
 {
+    const struct poptOption *plain = find_arguments(table);
     int val;
     while ((val = poptGetNextOpt(context)) > 0) {
         if (val == OPTION_HELP_VALUE) {
+            if (plain) poptSetOtherOptionHelp(context, plain->argDescrip);
             printf("%s %s: %s\n", caller->program, caller->command->name, caller->command->summary);
             poptPrintHelp(context, stdout, 0);
             return EXIT_DONE;
@@ -132,9 +161,7 @@ static int read_all(const struct caller *caller, poptContext context, const char
         if (code != OPTIONS_READ) return code;
     }
     if (val < -1) return report_popt(caller, context, arguments, val);
-    const char *extra = poptGetArg(context);
-    if (extra) return command_fail(caller, EXIT_USAGE, "unexpected argument '%s'", extra);
-    return OPTIONS_READ;
+    return take_arguments(caller, context, plain);
 }
 
 /* argv first, so that the files know what it overrides. */
@@ -183,6 +210,10 @@ void options_free(struct poptOption *table)
         else if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING && o->arg)
             free(((struct text_option *)o->arg)->owned);
     }
+    const struct poptOption *plain = find_arguments(table);
+    struct argument_list *list = plain ? plain->arg : NULL;
+    for (size_t i = 0; list && i < list->count; i++) free((char *)(uintptr_t)list->values[i]);
+    if (list) free(list->values);
 }
 
 int options_integers(const struct caller *caller, const char *name, const char *text, int count,

@@ -60,6 +60,20 @@ struct number_option {
 enum { OPTION_HELP_VALUE = 1, OPTION_CONFIG_VALUE, OPTION_DUMP_VALUE };
 #define OPTION_LAST_VALUE OPTION_DUMP_VALUE
 
+/* Arguments that are no options, where a verb takes some. */
+struct argument_list {
+    const char **values; /* each, and the array, is freed by options_free */
+    size_t count;
+};
+
+/* The entry that takes them into `list`; `about` is how the help's first line names them, with a
+ * blank. It has no name, so popt and the help pass it over. Without it such an argument is
+ * EXIT_USAGE. */
+#define OPTION_ARGUMENTS(list, about)                    \
+    {                                                    \
+        NULL, 0, POPT_ARG_ARGV, (list), 0, NULL, (about) \
+    }
+
 /* A table within a table, under a heading of its own in the help. */
 #define OPTION_GROUP(table, heading)                                 \
     {                                                                \

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
-#include "core/base/memory.h"
 #include "core/data/handle.h"
 #include "core/score/map_folder.h"
+#include "core/score/map_runner.h"
 #include "core/score/metrics.h"
 #include "core/score/sample_feed.h"
 #include "core/score/score_list.h"
@@ -20,15 +20,11 @@ _Static_assert((int)MVAD_NORMAL == (int)DATASET_NORMAL &&
                "the public labels are those of dataset.h");
 
 struct evaluation {
-    const mvad_model *model;
-    mvad_device *device;
     const struct dataset *dataset;
     const mvad_evaluate_options *options;
     int32_t image_size;
     struct sample_feed *feed;
-    /* By number of views; made when the first sample with so many comes. */
-    mvad_session *sessions[MVAD_MAX_VIEWS + 1];
-    float *maps;                  /* of a run: (samples * views, S, S) */
+    struct map_runner runner;
     float scores[MVAD_MAX_VIEWS]; /* of the sample at hand */
     struct map_folder folder;
     struct metrics *metrics; /* of samples and pixels */
@@ -59,46 +55,15 @@ mvad_evaluate_options mvad_evaluate_options_default(void)
 static mvad_status prepare(struct evaluation *e, mvad_error *error)
 {
     const size_t classes = e->dataset->class_count, samples = (size_t)e->options->session.samples;
-    const size_t size = (size_t)e->image_size;
-    mvad_status status = sample_feed_create(e->dataset, e->image_size, samples, &e->feed, error);
+    const struct sample_feed_options options = {
+        .image_size = e->image_size, .per_run = samples, .marks = true};
+    mvad_status status = sample_feed_create(e->dataset, &options, &e->feed, error);
     if (status) return status;
     status = metrics_create((uint32_t)classes, (uint32_t)e->image_size, 0, &e->metrics, error);
     if (status) return status;
-    /* The feed holds three times as much: this product fits. */
-    const size_t bytes = samples * sample_feed_max_views(e->feed) * size * size * sizeof *e->maps;
-    e->maps = memory_allocate(bytes);
     e->images = calloc(classes, sizeof *e->images);
-    if (!e->maps || !e->images) return error_out_of_memory(error, "maps", bytes);
-    return MVAD_OK;
-}
-
-static mvad_status run_batch(struct evaluation *e, const struct sample_batch *batch,
-                             mvad_error *error)
-{
-    mvad_session **session = &e->sessions[batch->views];
-    mvad_status status = MVAD_OK;
-    if (!*session) {
-        mvad_session_options options = e->options->session;
-        options.views = (int32_t)batch->views;
-        status = mvad_session_create(e->model, e->device, &options, session, error);
-    }
-    if (!status) status = mvad_session_run(*session, batch->images, error);
-    const size_t images = (size_t)e->options->session.samples * batch->views;
-    const size_t pixels = (size_t)e->image_size * (size_t)e->image_size;
-    if (!status)
-        status = mvad_session_read(*session, MVAD_OUTPUT_MAP, e->maps, images * pixels, error);
-    return status;
-}
-
-/* The largest value of a map, or a NaN where not all are numbers. */
-static float highest_score(const float *map, size_t pixels)
-{
-    float highest = map[0];
-    for (size_t i = 0; i < pixels; i++) {
-        if (!isfinite(map[i])) return NAN;
-        if (map[i] > highest) highest = map[i];
-    }
-    return highest;
+    if (!e->images) return error_out_of_memory(error, "scores", classes * sizeof *e->images);
+    return map_runner_reserve(&e->runner, sample_feed_max_views(e->feed), error);
 }
 
 /* Adds one view; *score is its image score. Without a label a view counts in nothing but the
@@ -108,7 +73,7 @@ static mvad_status add_view(struct evaluation *e, const struct dataset_sample *s
 {
     const struct dataset_view *view = &e->dataset->views[sample->first_view + v];
     const bool anomalous = view->label == DATASET_ANOMALOUS;
-    *score = highest_score(map, (size_t)e->image_size * (size_t)e->image_size);
+    *score = map_highest(map, (size_t)e->image_size * (size_t)e->image_size);
     if (isnan(*score))
         return error_set(error, MVAD_ERROR_NUMERIC,
                          "%s, sample %s, view %s: its anomaly map has a NaN or an infinity",
@@ -133,7 +98,8 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
     float highest = -INFINITY;
     for (size_t v = 0; v < batch->views && !status; v++) {
         const size_t at = (first + v) * pixels;
-        status = add_view(e, sample, v, e->maps + at, batch->marks + at, &e->scores[v], error);
+        status =
+            add_view(e, sample, v, e->runner.maps + at, batch->marks + at, &e->scores[v], error);
         if (!status && e->scores[v] > highest) highest = e->scores[v];
     }
     if (!status && sample->label != DATASET_UNKNOWN)
@@ -141,7 +107,7 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
                                     sample->label == DATASET_ANOMALOUS, error);
     if (!status && e->folder.path)
         status = map_folder_save(&e->folder, class_name, sample->name, (int64_t)batch->views,
-                                 e->image_size, e->maps + first * pixels, error);
+                                 e->image_size, e->runner.maps + first * pixels, error);
     const mvad_sample_scores scores = {.class_name = class_name,
                                        .name = sample->name,
                                        .label = (mvad_label)sample->label,
@@ -160,7 +126,7 @@ static mvad_status score_all(struct evaluation *e, bool *stopped, mvad_error *er
     for (;;) {
         mvad_status status = sample_feed_next(e->feed, &batch, error);
         if (status || !batch.count) return status;
-        status = run_batch(e, &batch, error);
+        status = map_runner_run(&e->runner, batch.images, batch.views, error);
         for (size_t i = 0; i < batch.count && !status; i++)
             status = add_sample(e, &batch, i, error);
         if (status) return status;
@@ -228,13 +194,12 @@ cleanup:
 static void free_evaluation(struct evaluation *e)
 {
     sample_feed_destroy(e->feed);
-    for (int views = 0; views <= MVAD_MAX_VIEWS; views++) mvad_session_destroy(e->sessions[views]);
+    map_runner_free(&e->runner);
     metrics_destroy(e->metrics);
     map_folder_free(&e->folder);
     for (size_t c = 0; e->images && c < e->dataset->class_count; c++)
         score_list_clear(&e->images[c]);
     free(e->images);
-    free(e->maps);
 }
 
 mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
@@ -251,11 +216,10 @@ mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mv
     if (options->session.samples < 1)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "samples is %d; at least 1",
                          options->session.samples);
-    struct evaluation e = {.model = model,
-                           .device = device,
-                           .dataset = &dataset->index,
+    struct evaluation e = {.dataset = &dataset->index,
                            .options = options,
                            .image_size = mvad_model_config(model).image_size,
+                           .runner = {.model = model, .device = device, .options = options->session},
                            .folder = {.path = options->maps}};
     bool stopped = false;
     mvad_status status = prepare(&e, error);

@@ -13,15 +13,12 @@
 #include "mvad.h"
 
 struct map_folder {
-    const char *path; /* exists; not owned */
-    uint64_t *used;   /* hashes of the names given out: 8 bytes a sample */
-    size_t count, capacity;
+    const char *path;       /* exists; not owned */
+    mvad_file_names *names; /* given out so far; NULL at first */
 };
 
-/* Writes `maps`, (views, size, size). The file is called CLASS_SAMPLE.npy: a slash becomes an
- * underscore, and other bytes than ASCII letters, digits, dots, dashes and underscores become %XX.
- * A name that is taken (class a_b with sample c, class a with sample b_c) gets ~2, ~3 .. behind it,
- * in the order of saving. Errors as npy_save's, and MVAD_ERROR_OUT_OF_MEMORY. */
+/* Writes `maps`, (views, size, size). The file is called CLASS_SAMPLE.npy, as mvad_file_names_next
+ * makes it. Errors as npy_save's, and MVAD_ERROR_OUT_OF_MEMORY. */
 mvad_status map_folder_save(struct map_folder *folder, const char *class_name, const char *sample,
                             int64_t views, int64_t size, const float *maps, mvad_error *error);
 

@@ -4,52 +4,86 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/data/image.h"
 #include "core/data/load.h"
 
 /* What the thread fills; nobody else touches it while `loading`. */
 struct slot {
     size_t first, count, views;
     float *images;
-    uint8_t *marks;
+    uint8_t *marks;                /* NULL where nobody wants them */
+    struct sample_extent *extents; /* likewise */
+    double seconds;
     mvad_status status;
     mvad_error error;
 };
 
 struct sample_feed {
     const struct dataset *dataset;
-    int32_t image_size;
-    size_t per_run, max_views, total;
+    struct sample_feed_options options;
+    size_t max_views, total;
     size_t next;                  /* sample from which on nothing is loaded yet */
     struct slot slots[2], *ahead; /* `ahead` is loaded next, the other is the caller's */
     pthread_t thread;             /* fills *ahead */
     bool loading;                 /* the thread runs or waits to be joined */
 };
 
+static bool is_wanted(const struct sample_feed *feed, size_t sample)
+{
+    return feed->options.take ? feed->options.take[sample]
+                              : feed->dataset->samples[sample].split == DATASET_TEST;
+}
+
+static mvad_status check_views(const struct sample_feed *feed, size_t sample, mvad_error *error)
+{
+    const struct dataset_sample *part = &feed->dataset->samples[sample];
+    if (part->view_count <= MVAD_MAX_VIEWS) return MVAD_OK;
+    return error_set(error, MVAD_ERROR_FORMAT, "%.100s, sample %.200s: %zu views; at most %d",
+                     feed->dataset->classes[part->class_index].name, part->name, part->view_count,
+                     MVAD_MAX_VIEWS);
+}
+
+static mvad_status load_one(const struct sample_feed *feed, struct slot *slot, size_t i)
+{
+    const struct dataset_view *views =
+        &feed->dataset->views[feed->dataset->samples[slot->first + i].first_view];
+    const int32_t size = feed->options.image_size;
+    const size_t pixels = (size_t)size * (size_t)size, first = i * slot->views;
+    mvad_status status = check_views(feed, slot->first + i, &slot->error);
+    if (!status)
+        status =
+            load_sample(feed->dataset, slot->first + i, size, slot->images + first * 3 * pixels,
+                        slot->marks ? slot->marks + first * pixels : NULL, &slot->error);
+    for (size_t v = 0; slot->extents && v < slot->views && !status; v++)
+        status = image_measure(views[v].image, &slot->extents[first + v].width,
+                               &slot->extents[first + v].height, &slot->error);
+    return status;
+}
+
 static void *load(void *user)
 {
     struct sample_feed *feed = user;
     struct slot *slot = feed->ahead;
-    const size_t pixels = (size_t)feed->image_size * (size_t)feed->image_size;
+    const double begin = clock_seconds();
     slot->status = MVAD_OK;
     for (size_t i = 0; i < slot->count && !slot->status; i++)
-        slot->status = load_sample(feed->dataset, slot->first + i, feed->image_size,
-                                   slot->images + i * slot->views * 3 * pixels,
-                                   slot->marks + i * slot->views * pixels, &slot->error);
+        slot->status = load_one(feed, slot, i);
+    slot->seconds = clock_seconds() - begin;
     return NULL;
 }
 
-/* The samples that go into *ahead: neighbours in the index of one number of views. Training samples
- * lie between those of two classes, so a batch has one class. */
+/* The samples that go into *ahead: neighbours in the index of one class and number of views. */
 static void choose(struct sample_feed *feed)
 {
     const struct dataset *dataset = feed->dataset;
     size_t i = feed->next, count = 0;
-    while (i < dataset->sample_count && dataset->samples[i].split != DATASET_TEST) i++;
+    while (i < dataset->sample_count && !is_wanted(feed, i)) i++;
     const struct dataset_sample *first = &dataset->samples[i];
-    while (i + count < dataset->sample_count && count < feed->per_run &&
-           first[count].split == DATASET_TEST && first[count].class_index == first->class_index &&
+    while (i + count < dataset->sample_count && count < feed->options.per_run &&
+           is_wanted(feed, i + count) && first[count].class_index == first->class_index &&
            first[count].view_count == first->view_count)
         count++;
     feed->ahead->first = i;
@@ -79,45 +113,50 @@ static mvad_status measure(struct sample_feed *feed, mvad_error *error)
 {
     const struct dataset *dataset = feed->dataset;
     for (size_t i = 0; i < dataset->sample_count; i++) {
-        const struct dataset_sample *sample = &dataset->samples[i];
-        if (sample->split != DATASET_TEST) continue;
-        if (sample->view_count > MVAD_MAX_VIEWS)
-            return error_set(error, MVAD_ERROR_FORMAT, "%s, sample %s: %zu views; at most %d",
-                             dataset->classes[sample->class_index].name, sample->name,
-                             sample->view_count, MVAD_MAX_VIEWS);
-        if (sample->view_count > feed->max_views) feed->max_views = sample->view_count;
+        if (!is_wanted(feed, i)) continue;
         feed->total++;
+        if (check_views(feed, i, error)) {
+            if (!feed->options.keep_going) return MVAD_ERROR_FORMAT;
+            continue;
+        }
+        if (dataset->samples[i].view_count > feed->max_views)
+            feed->max_views = dataset->samples[i].view_count;
     }
     if (!feed->total) return error_set(error, MVAD_ERROR_FORMAT, "there are no test samples");
+    if (!feed->max_views) feed->max_views = 1; /* none can be loaded: still something to allocate */
     return MVAD_OK;
 }
 
 static mvad_status allocate(struct sample_feed *feed, mvad_error *error)
 {
-    const size_t pixels = (size_t)feed->image_size * (size_t)feed->image_size;
+    const struct sample_feed_options *options = &feed->options;
+    const size_t pixels = (size_t)options->image_size * (size_t)options->image_size;
     size_t all = 0;
-    bool fits = size_multiply(pixels * feed->max_views, feed->per_run, &all) &&
+    bool fits = size_multiply(pixels * feed->max_views, options->per_run, &all) &&
                 all <= SIZE_MAX / (3 * sizeof(float));
     for (int i = 0; i < 2 && fits; i++) {
         struct slot *slot = &feed->slots[i];
         slot->images = memory_allocate(all * 3 * sizeof *slot->images);
-        slot->marks = memory_allocate(all);
-        fits = slot->images && slot->marks;
+        if (options->marks) slot->marks = memory_allocate(all);
+        if (options->extents)
+            slot->extents = calloc(feed->max_views * options->per_run + 1, sizeof *slot->extents);
+        fits = slot->images && (slot->marks || !options->marks) &&
+               (slot->extents || !options->extents);
         /* What a short batch leaves over goes through the network too and must be numbers. */
-        if (fits && feed->per_run > 1) memset(slot->images, 0, all * 3 * sizeof *slot->images);
+        if (fits && options->per_run > 1) memset(slot->images, 0, all * 3 * sizeof *slot->images);
     }
     return fits ? MVAD_OK : error_out_of_memory(error, "images", all);
 }
 
-mvad_status sample_feed_create(const struct dataset *dataset, int32_t image_size, size_t per_run,
-                               struct sample_feed **feed, mvad_error *error)
+mvad_status sample_feed_create(const struct dataset *dataset,
+                               const struct sample_feed_options *options, struct sample_feed **feed,
+                               mvad_error *error)
 {
     *feed = NULL;
     struct sample_feed *created = calloc(1, sizeof *created);
     if (!created) return error_out_of_memory(error, "samples", sizeof *created);
     created->dataset = dataset;
-    created->image_size = image_size;
-    created->per_run = per_run;
+    created->options = *options;
     created->ahead = &created->slots[0];
     mvad_status status = measure(created, error);
     if (!status) status = allocate(created, error);
@@ -133,13 +172,17 @@ mvad_status sample_feed_next(struct sample_feed *feed, struct sample_batch *batc
 {
     struct slot *loaded = feed->ahead;
     join(feed);
-    if (loaded->count && loaded->status)
+    const bool failed = loaded->count && loaded->status;
+    if (failed && !feed->options.keep_going)
         return error_set(error, loaded->status, "%s", loaded->error.message);
     *batch = (struct sample_batch){.first = loaded->first,
                                    .count = loaded->count,
                                    .views = loaded->views,
                                    .images = loaded->images,
-                                   .marks = loaded->marks};
+                                   .marks = loaded->marks,
+                                   .extents = loaded->extents,
+                                   .fault = failed ? loaded->error.message : NULL,
+                                   .seconds = loaded->seconds};
     if (!loaded->count) return MVAD_OK;
     feed->ahead = &feed->slots[loaded == feed->slots];
     return load_ahead(feed, error);
@@ -162,6 +205,7 @@ void sample_feed_destroy(struct sample_feed *feed)
     for (int i = 0; i < 2; i++) {
         free(feed->slots[i].images);
         free(feed->slots[i].marks);
+        free(feed->slots[i].extents);
     }
     free(feed);
 }

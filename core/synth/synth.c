@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
-#include "core/synth/encode.h"
+#include "core/data/encode.h"
 #include "core/synth/sample.h"
 #include "core/synth/writer.h"
 
@@ -99,11 +99,13 @@ static mvad_status render_view(const struct run *run, const struct scene *scene,
 {
     int size = run->options->image_size;
     scene_render(scene, view, size, rgb);
-    if (!encode_jpeg(rgb, size, file)) return error_out_of_memory(error, "an image", file->size);
+    if (!encode_jpeg(rgb, size, size, 3, file))
+        return error_out_of_memory(error, "an image", file->size);
     mvad_status status =
         writer_image(run->folder, size, sample, view, false, file->data, file->size, error);
     if (status || !sample->masked[view]) return status;
-    if (!encode_png(mask, size, file)) return error_out_of_memory(error, "a mask", file->size);
+    if (!encode_png(mask, size, size, 1, file))
+        return error_out_of_memory(error, "a mask", file->size);
     return writer_image(run->folder, size, sample, view, true, file->data, file->size, error);
 }
 

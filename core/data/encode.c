@@ -1,4 +1,4 @@
-#include "core/synth/encode.h"
+#include "core/data/encode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +28,16 @@ static void append(void *context, void *data, int size)
     buffer->size += bytes;
 }
 
-bool encode_jpeg(const uint8_t *rgb, int size, struct byte_buffer *out)
+bool encode_jpeg(const uint8_t *pixels, int width, int height, int channels, struct byte_buffer *out)
 {
     out->size = 0;
-    return stbi_write_jpg_to_func(append, out, size, size, 3, rgb, JPEG_QUALITY) && !out->failed;
+    return stbi_write_jpg_to_func(append, out, width, height, channels, pixels, JPEG_QUALITY) &&
+           !out->failed;
 }
 
-bool encode_png(const uint8_t *grey, int size, struct byte_buffer *out)
+bool encode_png(const uint8_t *pixels, int width, int height, int channels, struct byte_buffer *out)
 {
     out->size = 0;
-    return stbi_write_png_to_func(append, out, size, size, 1, grey, size) && !out->failed;
+    return stbi_write_png_to_func(append, out, width, height, channels, pixels, width * channels) &&
+           !out->failed;
 }

@@ -1,0 +1,40 @@
+/* The two halves of `mvad predict`: photographs, and tensors. */
+#ifndef CLI_PREDICT_H
+#define CLI_PREDICT_H
+
+#include <stdio.h>
+
+#include "cli/common/config_options.h"
+
+struct predict_options {
+    struct text_option model, precision;
+    struct config_options config;
+    struct device_options device;
+    /* of tensors */
+    struct text_option tensor, dump;
+    struct number_option batch;
+    /* of photographs */
+    struct argument_list images;
+    struct text_option data, variant, classes, split, name, threshold, jsonl, heatmaps;
+    struct number_option heatmap_size;
+    int fail_on_defect;
+};
+
+/* Exit codes with --fail-on-defect. */
+enum { EXIT_DEFECT = 10, EXIT_UNJUDGED = 11 };
+
+/* Both print on standard output and return an exit code. */
+int predict_tensor(const struct caller *caller, const struct predict_options *options);
+int predict_images(const struct caller *caller, const struct predict_options *options);
+
+/* One tab-separated line: class/part, verdict, score, the view with the highest score, the number of
+ * regions; "-" for the last three without a verdict. */
+void part_print_line(FILE *file, const mvad_part_result *part);
+
+/* One line of JSON (docs/commands.md has its keys). False when out of memory. */
+bool part_print_json(FILE *file, const mvad_part_result *part, float threshold);
+
+/* "class/part", or "part" without a class, in `text`, cut off to fit. */
+void part_label(const mvad_part_result *part, char *text, size_t size);
+
+#endif

@@ -1,0 +1,186 @@
+/* Judges parts: maps, scores, regions. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/data/handle.h"
+#include "core/score/contours.h"
+#include "core/score/map_runner.h"
+#include "core/score/sample_feed.h"
+
+struct prediction {
+    const struct dataset *dataset;
+    const mvad_predict_options *options;
+    int32_t image_size;
+    float threshold;
+    bool *take; /* which samples */
+    struct sample_feed *feed;
+    struct map_runner runner;
+    struct contour_finder *finder;
+    struct contours contours[MVAD_MAX_VIEWS]; /* of the part at hand */
+    mvad_view_result views[MVAD_MAX_VIEWS];
+};
+
+mvad_predict_options mvad_predict_options_default(void)
+{
+    return (mvad_predict_options){.size = sizeof(mvad_predict_options),
+                                  .session = mvad_session_options_default(),
+                                  .threshold = NAN};
+}
+
+static bool is_in_split(const struct dataset_sample *sample, mvad_split split)
+{
+    if (split == MVAD_SPLIT_ALL) return true;
+    return (sample->split == DATASET_TRAIN) == (split == MVAD_SPLIT_TRAIN);
+}
+
+/* *any: whether a part is left. */
+static mvad_status select_parts(struct prediction *p, bool *any, mvad_error *error)
+{
+    const struct dataset *dataset = p->dataset;
+    bool in_split = false;
+    *any = false;
+    p->take = calloc(dataset->sample_count + 1, sizeof *p->take);
+    if (!p->take) return error_out_of_memory(error, "parts", dataset->sample_count);
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        const struct dataset_sample *sample = &dataset->samples[i];
+        if (!is_in_split(sample, p->options->split)) continue;
+        in_split = true;
+        p->take[i] =
+            !p->options->select || p->options->select(dataset->classes[sample->class_index].name,
+                                                      sample->name, p->options->user);
+        *any |= p->take[i];
+    }
+    if (in_split) return MVAD_OK;
+    return error_set(error, MVAD_ERROR_FORMAT, "the split has no part");
+}
+
+static mvad_status prepare(struct prediction *p, mvad_error *error)
+{
+    const struct sample_feed_options options = {.image_size = p->image_size,
+                                                .per_run = 1,
+                                                .take = p->take,
+                                                .extents = true,
+                                                .keep_going = true};
+    mvad_status status = sample_feed_create(p->dataset, &options, &p->feed, error);
+    if (!status) status = contour_finder_create(p->image_size, &p->finder, error);
+    if (!status) status = map_runner_reserve(&p->runner, sample_feed_max_views(p->feed), error);
+    return status;
+}
+
+/* View v of the part at hand, which begins with `view` in the index. */
+static mvad_status judge_view(struct prediction *p, const struct sample_batch *batch,
+                              const struct dataset_view *view, size_t v, mvad_error *error)
+{
+    const size_t pixels = (size_t)p->image_size * (size_t)p->image_size;
+    const float *map = p->runner.maps + v * pixels;
+    const struct sample_extent *extent = &batch->extents[v];
+    const float score = map_highest(map, pixels);
+    if (isnan(score))
+        return error_set(error, MVAD_ERROR_NUMERIC, "%s: its anomaly map has a NaN or an infinity",
+                         file_label(view->image));
+    mvad_status status = contours_find(&p->contours[v], p->finder, map, p->threshold, extent->width,
+                                       extent->height, error);
+    p->views[v] = (mvad_view_result){.name = view->name,
+                                     .image = view->image,
+                                     .mask = view->mask,
+                                     .label = (mvad_label)view->label,
+                                     .width = extent->width,
+                                     .height = extent->height,
+                                     .map_size = p->image_size,
+                                     .score = score,
+                                     .map = map,
+                                     .regions = p->contours[v].regions,
+                                     .region_count = p->contours[v].count};
+    return status;
+}
+
+/* Fills in what the network says. A map that is not finite is the part's own trouble, everything else
+ * that goes wrong is not. */
+static mvad_status judge(struct prediction *p, const struct sample_batch *batch,
+                         mvad_part_result *part, mvad_error *fault, mvad_error *error)
+{
+    const struct dataset_view *views =
+        &p->dataset->views[p->dataset->samples[batch->first].first_view];
+    mvad_status status = map_runner_run(&p->runner, batch->images, batch->views, error);
+    if (status) return status;
+    part->score = -INFINITY;
+    for (size_t v = 0; v < batch->views && !status; v++) {
+        status = judge_view(p, batch, &views[v], v, fault);
+        if (!status && p->views[v].score > part->score) part->score = p->views[v].score;
+    }
+    if (status == MVAD_ERROR_NUMERIC) {
+        part->fault = fault->message;
+        return MVAD_OK;
+    }
+    if (status) return error_set(error, status, "%s", fault->message);
+    part->anomalous = part->score > p->threshold;
+    part->views = p->views;
+    part->view_count = batch->views;
+    return MVAD_OK;
+}
+
+static mvad_status judge_all(struct prediction *p, mvad_error *error)
+{
+    struct sample_batch batch;
+    mvad_error fault;
+    for (;;) {
+        mvad_status status = sample_feed_next(p->feed, &batch, error);
+        if (status || !batch.count) return status;
+        const double begin = clock_seconds();
+        const struct dataset_sample *sample = &p->dataset->samples[batch.first];
+        mvad_part_result part = {.class_name = p->dataset->classes[sample->class_index].name,
+                                 .name = sample->name,
+                                 .label = (mvad_label)sample->label,
+                                 .fault = batch.fault};
+        if (!part.fault) status = judge(p, &batch, &part, &fault, error);
+        if (status) return status;
+        if (part.fault) part.score = NAN;
+        part.seconds = batch.seconds + clock_seconds() - begin;
+        if (p->options->part && p->options->part(&part, p->options->user)) return MVAD_OK;
+    }
+}
+
+static mvad_status check(const mvad_model *model, const mvad_predict_options *options,
+                         struct prediction *p, mvad_error *error)
+{
+    mvad_score_scale scale;
+    if (options->split < MVAD_SPLIT_TEST || options->split > MVAD_SPLIT_ALL)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "split is out of range");
+    if (isinf(options->threshold))
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "threshold is infinite");
+    p->threshold = options->threshold;
+    if (!isnan(p->threshold)) return MVAD_OK;
+    mvad_status status = mvad_model_scale(model, &scale, error);
+    if (!status) p->threshold = scale.threshold;
+    return status;
+}
+
+mvad_status mvad_predict(const mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
+                         const mvad_predict_options *options, mvad_error *error)
+{
+    if (!model || !device || !dataset)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model, device or data set is NULL");
+    if (!options || options->size != sizeof *options ||
+        options->session.size != sizeof options->session)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
+    struct prediction p = {
+        .dataset = &dataset->index,
+        .options = options,
+        .image_size = mvad_model_config(model).image_size,
+        .runner = {.model = model, .device = device, .options = options->session}};
+    p.runner.options.samples = 1;
+    bool any = false;
+    mvad_status status = check(model, options, &p, error);
+    if (!status) status = select_parts(&p, &any, error);
+    if (!status && any) status = prepare(&p, error);
+    if (!status && any) status = judge_all(&p, error);
+    sample_feed_destroy(p.feed);
+    map_runner_free(&p.runner);
+    contour_finder_destroy(p.finder);
+    for (size_t v = 0; v < MVAD_MAX_VIEWS; v++) contours_free(&p.contours[v]);
+    free(p.take);
+    return status ? status : error_clear(error);
+}
