@@ -9,7 +9,7 @@
 
 #include "cli/common/cache_option.h"
 #include "cli/eval.h"
-#include "cli/model_folder.h"
+#include "cli/common/model_folder.h"
 
 struct scoring {
     const struct caller *caller;
@@ -120,7 +120,7 @@ static int score(struct scoring *scoring, const char *model_path)
     evaluate.session.samples = options->batch.value;
     evaluate.strips = options->strips;
     evaluate.maps = options->maps.value;
-    evaluate.sample = take_sample;
+    if (options->json.value) evaluate.sample = take_sample; /* nobody else wants them */
     evaluate.progress = show_progress;
     evaluate.user = scoring;
     scoring->class_begin = now();

@@ -135,7 +135,8 @@ int verb_info(const char *program, const struct command *command, int argc, char
     config_options_init(&config);
     device_options_init(&device_options);
     struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &model, 0, "Model file to describe", "FILE"},
+        {"model", 'm', POPT_ARG_STRING, &model, 0,
+         "Model file, or the folder of a run, to describe", "PATH"},
         {"batch", 'b', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &batch, 0,
          "Samples of the training step", "B"},
         {"json", 0, POPT_ARG_NONE, &json, 0, "Print JSON", NULL},

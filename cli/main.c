@@ -9,6 +9,7 @@ int main(int argc, char **argv)
         {"info", "layers, parameters, multiply-adds and planned memory", verb_info},
         {"init", "write a model file with initial values", verb_init},
         {"predict", "judge parts from their photographs: scores, regions, heat maps", verb_predict},
+        {"report", "one HTML page about a trained model: metrics, curves, examples", verb_report},
         {"selftest", "check every op on a device against plain loops", verb_selftest},
         {"eval", "score the test samples of a data set: the ten metrics", verb_eval},
         {"synth", "render a data set of parts with and without defects", verb_synth},

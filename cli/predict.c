@@ -70,7 +70,8 @@ int verb_predict(const char *program, const struct command *command, int argc, c
          "Samples a run: more take more memory", "B"},
         POPT_TABLEEND};
     struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &o.model, 0, "Model file (required)", "FILE"},
+        {"model", 'm', POPT_ARG_STRING, &o.model, 0,
+         "Model file, or the folder of a run (required)", "PATH"},
         OPTION_PRECISION(&o.precision),
         OPTION_HELP,
         OPTION_ARGUMENTS(&o.images, "[OPTION...] [IMAGE...]"),

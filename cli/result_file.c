@@ -35,66 +35,78 @@ int result_file_check(const struct caller *caller, const char *path)
     return code;
 }
 
-int result_file_begin(const struct caller *caller, const char *path, struct result_file *file)
+/* The name of a temporary file beside `target`, to be freed. */
+static char *temporary_name(const char *target)
 {
-    *file = (struct result_file){.path = path};
-    file->stream = open_memstream(&file->text, &file->bytes);
-    if (!file->stream) return command_fail(caller, EXIT_FAILED, "out of memory");
-    return EXIT_DONE;
+    const size_t length = folder_length(target), size = length + 64;
+    char *name = malloc(size);
+    if (name) snprintf(name, size, "%.*s.mvad-%ld.tmp", (int)length, target, (long)getpid());
+    return name;
 }
 
-static bool write_all(int descriptor, const char *text, size_t bytes)
-{
-    while (bytes) {
-        ssize_t written = write(descriptor, text, bytes);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        text += written;
-        bytes -= (size_t)written;
-    }
-    return fsync(descriptor) == 0;
-}
-
-/* Puts the text in the place of `target`; false with errno set. */
-static bool replace(const char *target, const char *text, size_t bytes)
+/* The stream into the temporary file, with the mode of the file to be replaced; NULL with errno
+ * set. */
+static FILE *open_temporary(const char *temporary, const char *target)
 {
     struct stat old;
-    const size_t length = folder_length(target), size = length + 64;
-    char *temporary = malloc(size);
-    if (!temporary) return false;
-    snprintf(temporary, size, "%.*s.mvad-%ld.tmp", (int)length, target, (long)getpid());
     int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool done = descriptor >= 0;
-    if (done && !stat(target, &old)) done = fchmod(descriptor, old.st_mode & 0777) == 0;
-    if (done) done = write_all(descriptor, text, bytes);
-    int reason = errno;
-    if (descriptor >= 0 && close(descriptor) && done) {
-        done = false;
-        reason = errno;
+    if (descriptor < 0) return NULL;
+    FILE *stream = NULL;
+    if (stat(target, &old) || !fchmod(descriptor, old.st_mode & 0777))
+        stream = fdopen(descriptor, "wb");
+    if (!stream) {
+        int reason = errno;
+        close(descriptor);
+        unlink(temporary);
+        errno = reason;
     }
-    if (done && rename(temporary, target)) {
-        done = false;
-        reason = errno;
+    return stream;
+}
+
+int result_file_begin(const struct caller *caller, const char *path, struct result_file *file)
+{
+    *file = (struct result_file){.path = path, .target = realpath(path, NULL)};
+    if (!file->target) file->target = strdup(path);
+    file->temporary = file->target ? temporary_name(file->target) : NULL;
+    int code = EXIT_DONE;
+    if (!file->temporary)
+        code = command_fail(caller, EXIT_FAILED, "out of memory");
+    else if (!(file->stream = open_temporary(file->temporary, file->target)))
+        code = fail(caller, path);
+    if (code != EXIT_DONE) result_file_abandon(file);
+    return code;
+}
+
+void result_file_abandon(struct result_file *file)
+{
+    if (file->stream) {
+        fclose(file->stream);
+        unlink(file->temporary);
     }
-    if (!done && descriptor >= 0) unlink(temporary);
-    free(temporary);
-    errno = reason;
-    return done;
+    free(file->target);
+    free(file->temporary);
+    *file = (struct result_file){0};
 }
 
 int result_file_end(const struct caller *caller, struct result_file *file)
 {
     int code = EXIT_DONE;
-    bool failed = ferror(file->stream);
-    if (fclose(file->stream) || failed) {
-        code = command_fail(caller, EXIT_FAILED, "out of memory");
-    } else {
-        char *target = realpath(file->path, NULL);
-        if (!replace(target ? target : file->path, file->text, file->bytes))
-            code = fail(caller, file->path);
-        free(target);
+    /* The reason of a write that failed earlier is not known any more; what is still in the buffer
+     * most likely fails for the same. */
+    const bool failed = ferror(file->stream) != 0;
+    errno = EIO;
+    bool done = !fflush(file->stream) && !failed && !fsync(fileno(file->stream));
+    if (!done) code = fail(caller, file->path);
+    if (fclose(file->stream) && done) {
+        done = false;
+        code = fail(caller, file->path);
     }
-    free(file->text);
-    *file = (struct result_file){0};
+    file->stream = NULL;
+    if (done && rename(file->temporary, file->target)) {
+        done = false;
+        code = fail(caller, file->path);
+    }
+    if (!done) unlink(file->temporary);
+    result_file_abandon(file);
     return code;
 }

@@ -16,21 +16,24 @@
 
 struct result_file {
     const char *path; /* not owned */
-    FILE *stream;     /* into memory */
-    char *text;
-    size_t bytes;
+    FILE *stream;     /* into the temporary file */
+    char *target;     /* what `path` leads to, and the temporary file beside it */
+    char *temporary;
 };
 
 /* Says early, before hours of work, that a result could not be written: its folder has to be there
  * and take files. EXIT_DONE, or EXIT_FAILED after a message. */
 int result_file_check(const struct caller *caller, const char *path);
 
-/* Gathers the text in memory. */
+/* Opens a temporary file in the folder of what `path` leads to: a link is followed. EXIT_DONE, or
+ * EXIT_FAILED after a message. */
 int result_file_begin(const struct caller *caller, const char *path, struct result_file *file);
 
-/* Writes it to a temporary file in the same folder, syncs that and renames it to `path`; a link is
- * followed. On failure what was there before is intact. Ends the file in any case. EXIT_DONE, or
- * EXIT_FAILED after a message. */
+/* Syncs the temporary file and renames it to `path`. On failure what was there before is intact.
+ * Ends the file in any case. EXIT_DONE, or EXIT_FAILED after a message. */
 int result_file_end(const struct caller *caller, struct result_file *file);
+
+/* Ends the file without a result: what was there before stays. */
+void result_file_abandon(struct result_file *file);
 
 #endif

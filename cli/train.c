@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cli/common/cache_option.h"
-#include "cli/model_folder.h"
+#include "cli/common/model_folder.h"
 #include "cli/verbs.h"
 
 #define MAX_BATCH 4096

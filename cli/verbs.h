@@ -13,5 +13,6 @@ int verb_selftest(const char *program, const struct command *command, int argc, 
 int verb_init(const char *program, const struct command *command, int argc, char **argv);
 int verb_info(const char *program, const struct command *command, int argc, char **argv);
 int verb_predict(const char *program, const struct command *command, int argc, char **argv);
+int verb_report(const char *program, const struct command *command, int argc, char **argv);
 
 #endif

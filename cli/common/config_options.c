@@ -1,7 +1,10 @@
 #include "cli/common/config_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "cli/common/model_folder.h"
 
 static void list_text(const int32_t *values, char text[32])
 {
@@ -98,13 +101,12 @@ static const char *contradiction(const struct config_options *options, const mva
     return NULL;
 }
 
-int config_options_load(const struct caller *caller, const struct config_options *options,
-                        const char *path, mvad_model **model, int32_t *views)
+static int load_file(const struct caller *caller, const struct config_options *options,
+                     const char *path, mvad_model **model, int32_t *views)
 {
     mvad_config asked;
     mvad_error error;
     bool from_file = true;
-    *model = NULL;
     int code = config_options_read(caller, options, &asked);
     bool given = options->backbone.owned || options->projection.owned || options->windows.owned ||
                  options->topk.owned || options->blocks.owned || options->route_projection ||
@@ -125,6 +127,22 @@ int config_options_load(const struct caller *caller, const struct config_options
     }
     *views = options->views.given ? asked.views : file.views;
     return OPTIONS_READ;
+}
+
+int config_options_load(const struct caller *caller, const struct config_options *options,
+                        const char *path, mvad_model **model, int32_t *views)
+{
+    char *file;
+    *model = NULL;
+    int code = model_folder_find(caller, path, &file);
+    if (code == OPTIONS_READ)
+        code = file ? load_file(caller, options, file, model, views)
+                    : command_fail(caller, EXIT_UNREADABLE,
+                                   "%s: a folder without model.safetensors (of a single-class run, "
+                                   "name a class's folder)",
+                                   path);
+    free(file);
+    return code;
 }
 
 void config_text(const mvad_config *config, int32_t views, char text[CONFIG_TEXT])

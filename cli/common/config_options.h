@@ -21,7 +21,7 @@ void config_options_init(struct config_options *options);
 int config_options_read(const struct caller *caller, const struct config_options *options,
                         mvad_config *config);
 
-/* Loads a model file. Its metadata tell the configuration; options given must agree with them, all
+/* Loads a model file, or the one of a run's folder. Its metadata tell the configuration; options given must agree with them, all
  * but --views, which is a choice of each run. A file without metadata is read with the options'
  * configuration. `*views`: --views, or else the model's. The caller destroys the model. */
 int config_options_load(const struct caller *caller, const struct config_options *options,

@@ -1,6 +1,13 @@
 #include "cli/common/json.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/common/options.h"
+
+#define MAX_BYTES (256l << 20)
 
 cJSON *json_config(const mvad_config *config, int32_t views)
 {
@@ -47,4 +54,23 @@ int json_print(const struct caller *caller, cJSON *json)
     puts(text);
     cJSON_free(text);
     return EXIT_DONE;
+}
+
+int json_read(const struct caller *caller, const char *path, cJSON **json)
+{
+    *json = NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file) return command_fail(caller, EXIT_UNREADABLE, "%s: %s", path, strerror(errno));
+    long size = fseek(file, 0, SEEK_END) ? -1 : ftell(file);
+    rewind(file);
+    bool fits = size >= 0 && size <= MAX_BYTES;
+    char *text = fits ? malloc((size_t)size + 1) : NULL;
+    bool complete = text && fread(text, 1, (size_t)size, file) == (size_t)size;
+    fclose(file);
+    if (complete) *json = cJSON_ParseWithLength(text, (size_t)size);
+    free(text);
+    if (*json) return OPTIONS_READ;
+    if (fits && !text) return command_fail(caller, EXIT_FAILED, "out of memory");
+    return command_fail(caller, EXIT_UNREADABLE, "%s: %s", path,
+                        complete ? "is not JSON" : "cannot be read");
 }

@@ -1,5 +1,5 @@
-/* JSON on standard output. Builders return NULL when out of memory, and adding NULL is harmless:
- * json_print tells. */
+/* JSON on standard output, and from files. Builders return NULL when out of memory, and adding
+ * NULL is harmless: json_print tells. */
 #ifndef CLI_COMMON_JSON_H
 #define CLI_COMMON_JSON_H
 
@@ -19,5 +19,9 @@ cJSON *json_cost(const mvad_cost *cost);
 
 /* Prints and deletes the object; EXIT_DONE, or EXIT_FAILED after a message. */
 int json_print(const struct caller *caller, cJSON *json);
+
+/* Reads a JSON file of up to 256 MiB. OPTIONS_READ and *json, to be deleted; or an exit code
+ * after a message that names the file, and NULL. */
+int json_read(const struct caller *caller, const char *path, cJSON **json);
 
 #endif

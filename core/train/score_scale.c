@@ -68,8 +68,8 @@ mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
         status = take_sample(&m, set->dataset, set->samples[i * set->count / count], size, error);
     if (!status && m.count) {
         qsort(m.samples, m.count, sizeof *m.samples, compare);
-        mvad_score_scale scale = {.low = m.samples[m.count / 2], .threshold = m.highest};
-        scale.high = 2 * scale.threshold - scale.low;
+        const float low = m.samples[m.count / 2], reach = SCALE_MARGIN * (m.highest - low);
+        const mvad_score_scale scale = {low, low + reach, low + 2 * reach};
         status = mvad_model_set_scale(model, &scale, error);
         if (status)
             status =

@@ -1,4 +1,4 @@
-#include "cli/model_folder.h"
+#include "cli/common/model_folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

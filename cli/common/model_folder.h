@@ -1,7 +1,7 @@
 /* What --model may name: a model file, the folder of a training run, or the folder of a single-class
  * run, which holds a run for each class. */
-#ifndef CLI_MODEL_FOLDER_H
-#define CLI_MODEL_FOLDER_H
+#ifndef CLI_COMMON_MODEL_FOLDER_H
+#define CLI_COMMON_MODEL_FOLDER_H
 
 #include "cli/common/command.h"
 
