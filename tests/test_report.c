@@ -182,6 +182,9 @@ static void the_right_parts_are_chosen(void **state)
     page = report_read_page();
     assert_int_equal(html_count(page, "<article>"), 2);
     assert_int_equal(html_count(page, "id=\"class-"), 1);
+    /* The tiles count the parts of these classes only: three, all normal. */
+    assert_int_equal(html_count(page, " / 3</b><span>false alarms</span>"), 1);
+    assert_int_equal(html_count(page, "<span>missed</span>"), 0);
     free(page);
 }
 
@@ -272,6 +275,34 @@ static void thresholds_give_verdicts(void **state)
     free(to);
 }
 
+/* What `mvad eval` writes gives the page of the library's own answer. */
+static void results_of_eval_are_taken(void **state)
+{
+    (void)state;
+    struct output output = expect_run(0,
+                                      MVAD_PROGRAM " eval --model @m.safetensors --data %s "
+                                                   "--json @own.json >/dev/null 2>&1",
+                                      report_case()->data);
+    output_free(&output);
+    report_run(REPORT "--threshold 0.5", NULL);
+    char *first = report_read_page();
+    report_run(MVAD_PROGRAM " report --model @m.safetensors --results @own.json --out @r.html "
+                            "--threshold 0.5",
+               NULL);
+    char *second = report_read_page();
+    const char *const begin[] = {"<tbody>", "<section class=\"legend\">"};
+    const char *const end[] = {"</tbody>", "</html>"};
+    for (int i = 0; i < 2; i++) {
+        const char *a = strstr(first, begin[i]), *b = strstr(second, begin[i]);
+        assert_true(a && b);
+        const size_t bytes = (size_t)(strstr(a, end[i]) - a);
+        assert_true(bytes > 500);
+        assert_int_equal(strncmp(a, b, bytes), 0);
+    }
+    free(first);
+    free(second);
+}
+
 static void the_same_inputs_give_the_same_bytes(void **state)
 {
     (void)state;
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_right_parts_are_chosen),
         cmocka_unit_test(the_table_has_all_numbers),
         cmocka_unit_test(thresholds_give_verdicts),
+        cmocka_unit_test(results_of_eval_are_taken),
         cmocka_unit_test(the_same_inputs_give_the_same_bytes),
         cmocka_unit_test(the_legend_is_the_heat_maps),
     };

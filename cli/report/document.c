@@ -33,7 +33,7 @@ static void write_tiles(const struct report *report, FILE *file)
     static const mvad_metric metrics[] = {MVAD_METRIC_SAMPLE_AUROC, MVAD_METRIC_IMAGE_AUROC,
                                           MVAD_METRIC_PIXEL_AUROC, MVAD_METRIC_PIXEL_AUPRO};
     const mvad_metrics_row *mean = &report->results.table.rows[report->results.table.count - 1];
-    const struct report_verdicts verdicts = report_count_verdicts(report, REPORT_ALL);
+    const struct report_verdicts verdicts = report_count_all_verdicts(report);
     char text[48];
     fputs("<div class=\"tiles\">\n", file);
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)

@@ -2,8 +2,6 @@
 #ifndef CLI_REPORT_REPORT_H
 #define CLI_REPORT_REPORT_H
 
-#include <stdint.h>
-
 #include "cli/report/examples.h"
 #include "cli/report/training_log.h"
 
@@ -27,13 +25,13 @@ struct report {
  * for, and the results list parts of it. */
 bool report_shows_class(const struct report *report, size_t class_index);
 
-/* How many labelled parts of a class the threshold judges, and how many wrongly; of all classes
- * where `class_index` is REPORT_ALL. Without a threshold none is wrong. */
+/* How many labelled parts the threshold judges, and how many wrongly: of a class, and of all that
+ * have a section. Without a threshold none is wrong. */
 struct report_verdicts {
     size_t normal, false_alarms, anomalous, missed;
 };
-#define REPORT_ALL SIZE_MAX
 struct report_verdicts report_count_verdicts(const struct report *report, size_t class_index);
+struct report_verdicts report_count_all_verdicts(const struct report *report);
 
 /* Writes the page. OPTIONS_READ, or an exit code after a message. */
 int document_write(const struct report *report, FILE *file);

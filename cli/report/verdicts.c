@@ -27,7 +27,7 @@ struct report_verdicts report_count_verdicts(const struct report *report, size_t
     struct report_verdicts verdicts = {0};
     for (size_t i = 0; i < report->results.part_count; i++) {
         const struct scored_part *part = &report->results.parts[i];
-        if (class_index != REPORT_ALL && part->class_index != class_index) continue;
+        if (part->class_index != class_index) continue;
         const bool flagged = part->score > report->threshold;
         if (part->label == MVAD_NORMAL) {
             verdicts.normal++;
@@ -38,4 +38,18 @@ struct report_verdicts report_count_verdicts(const struct report *report, size_t
         }
     }
     return verdicts;
+}
+
+struct report_verdicts report_count_all_verdicts(const struct report *report)
+{
+    struct report_verdicts all = {0};
+    for (size_t c = 0; c < results_classes(&report->results); c++) {
+        if (!report_shows_class(report, c)) continue;
+        const struct report_verdicts verdicts = report_count_verdicts(report, c);
+        all.normal += verdicts.normal;
+        all.false_alarms += verdicts.false_alarms;
+        all.anomalous += verdicts.anomalous;
+        all.missed += verdicts.missed;
+    }
+    return all;
 }

@@ -7,8 +7,6 @@
 #define STB_IMAGE_WRITE_STATIC
 #include <stb/stb_image_write.h>
 
-#define JPEG_QUALITY 95
-
 static void append(void *context, void *data, int size)
 {
     struct byte_buffer *buffer = context;
@@ -28,10 +26,11 @@ static void append(void *context, void *data, int size)
     buffer->size += bytes;
 }
 
-bool encode_jpeg(const uint8_t *pixels, int width, int height, int channels, struct byte_buffer *out)
+bool encode_jpeg(const uint8_t *pixels, int width, int height, int channels, int quality,
+                 struct byte_buffer *out)
 {
     out->size = 0;
-    return stbi_write_jpg_to_func(append, out, width, height, channels, pixels, JPEG_QUALITY) &&
+    return stbi_write_jpg_to_func(append, out, width, height, channels, pixels, quality) &&
            !out->failed;
 }
 

@@ -16,9 +16,9 @@ struct byte_buffer {
     bool failed; /* out of memory: what it holds is not complete */
 };
 
-/* width * height pixels of 3 (RGB) or 1 (grey) channels of 8 bits, innermost, as JPEG of quality 95.
- * Replaces what the buffer holds. False when out of memory. */
-bool encode_jpeg(const uint8_t *pixels, int width, int height, int channels,
+/* width * height pixels of 3 (RGB) or 1 (grey) channels of 8 bits, innermost, as JPEG of a quality of 1 to
+ * 100. Replaces what the buffer holds. False when out of memory. */
+bool encode_jpeg(const uint8_t *pixels, int width, int height, int channels, int quality,
                  struct byte_buffer *out);
 
 /* The same as PNG. */

@@ -10,6 +10,9 @@
 #include "core/data/resize.h"
 #include "core/score/heatmap.h"
 
+/* The least at which stb_image_write keeps the colours at full resolution. */
+#define JPEG_QUALITY 91
+
 mvad_picture_options mvad_picture_options_default(void)
 {
     return (mvad_picture_options){.size = sizeof(mvad_picture_options)};
@@ -112,7 +115,8 @@ static mvad_status encode(const mvad_view_result *view, const mvad_picture_optio
     if (!status) {
         const bool encoded =
             options->jpeg
-                ? encode_jpeg(picture.pixels, picture.width, picture.height, picture.channels, file)
+                ? encode_jpeg(picture.pixels, picture.width, picture.height, picture.channels,
+                              JPEG_QUALITY, file)
                 : encode_png(picture.pixels, picture.width, picture.height, picture.channels, file);
         if (!encoded) status = error_out_of_memory(error, file_label(view->image), file->size);
     }

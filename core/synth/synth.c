@@ -9,6 +9,8 @@
 #include "core/synth/sample.h"
 #include "core/synth/writer.h"
 
+#define PHOTOGRAPH_QUALITY 95 /* of JPEG */
+
 _Static_assert(MVAD_SYNTH_CLASSES == FAMILY_COUNT && MVAD_SYNTH_VIEWS == SCENE_VIEWS,
                "the public header counts the same");
 
@@ -99,7 +101,7 @@ static mvad_status render_view(const struct run *run, const struct scene *scene,
 {
     int size = run->options->image_size;
     scene_render(scene, view, size, rgb);
-    if (!encode_jpeg(rgb, size, size, 3, file))
+    if (!encode_jpeg(rgb, size, size, 3, PHOTOGRAPH_QUALITY, file))
         return error_out_of_memory(error, "an image", file->size);
     mvad_status status =
         writer_image(run->folder, size, sample, view, false, file->data, file->size, error);
