@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/number.h"
 #include "core/data/csv.h"
 #include "core/data/records.h"
 
@@ -140,7 +141,7 @@ static mvad_status read_csv(struct manifest *manifest, const char *text, size_t 
 static mvad_status read_object(struct manifest *manifest, const cJSON *object)
 {
     const char *values[COLUMNS];
-    char numbers[COLUMNS][32];
+    char numbers[COLUMNS][NUMBER_TEXT];
     if (!cJSON_IsObject(object)) return bad_line(manifest, "no JSON object");
     for (int i = 0; i < COLUMNS; i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, column_names[i]);
@@ -148,7 +149,7 @@ static mvad_status read_object(struct manifest *manifest, const cJSON *object)
         if (cJSON_IsString(item)) {
             values[i] = item->valuestring;
         } else if (cJSON_IsNumber(item)) { /* views and labels are often numbers */
-            snprintf(numbers[i], sizeof numbers[i], "%.15g", item->valuedouble);
+            number_to_text(item->valuedouble, 15, numbers[i]);
             values[i] = numbers[i];
         } else if (item && !cJSON_IsNull(item)) {
             return bad_line(manifest, "'%s' is neither a text nor a number", column_names[i]);

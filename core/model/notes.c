@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/number.h"
 #include "core/model/config.h"
 #include "core/model/model.h"
 #include "core/weights/safetensors.h"
@@ -61,17 +62,28 @@ static bool is_scale(const mvad_score_scale *scale)
            scale->threshold < scale->high;
 }
 
+/* Three numbers with blanks between and nothing behind. */
+static bool read_scale(const char *text, mvad_score_scale *scale)
+{
+    float *const numbers[] = {&scale->low, &scale->threshold, &scale->high};
+    for (size_t i = 0; i < 3; i++) {
+        const char *end;
+        *numbers[i] = (float)number_from_text(text, &end);
+        if (end == text || *end != (i < 2 ? ' ' : 0)) return false;
+        text = end;
+    }
+    return is_scale(scale);
+}
+
 mvad_status mvad_model_scale(const mvad_model *model, mvad_score_scale *scale, mvad_error *error)
 {
     if (!model || !scale)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model or scale is NULL");
     const char *text = mvad_model_note(model, SCALE_KEY);
-    char rest;
     if (!text)
         return error_set(error, MVAD_ERROR_FORMAT,
                          "the model has no scale of scores; training to the end measures one");
-    if (sscanf(text, "%g %g %g%c", &scale->low, &scale->threshold, &scale->high, &rest) != 3 ||
-        !is_scale(scale))
+    if (!read_scale(text, scale))
         return error_set(error, MVAD_ERROR_FORMAT,
                          "metadata " SCALE_KEY " is '%.60s', not three increasing numbers", text);
     return error_clear(error);
@@ -82,7 +94,10 @@ mvad_status mvad_model_set_scale(mvad_model *model, const mvad_score_scale *scal
     if (!scale || !is_scale(scale))
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
                          "a scale is three increasing numbers: low, threshold, high");
-    char text[64];
-    snprintf(text, sizeof text, "%.9g %.9g %.9g", scale->low, scale->threshold, scale->high);
+    char low[NUMBER_TEXT], threshold[NUMBER_TEXT], high[NUMBER_TEXT], text[3 * NUMBER_TEXT];
+    number_to_text(scale->low, 9, low);
+    number_to_text(scale->threshold, 9, threshold);
+    number_to_text(scale->high, 9, high);
+    snprintf(text, sizeof text, "%s %s %s", low, threshold, high);
     return mvad_model_set_note(model, SCALE_KEY, text, error);
 }

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "core/base/number.h"
 #include "core/model/model.h"
 
 struct fact_list {
@@ -28,9 +28,10 @@ static void add_integer(struct fact_list *list, const char *name, uint64_t value
 static void add_real(struct fact_list *list, const char *name, double value)
 {
     struct checkpoint_fact *fact = new_fact(list, name);
+    const char *end;
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(fact->text, sizeof fact->text, "%.*g", digits, value);
-        if (strtod(fact->text, NULL) == value) break;
+        number_to_text(value, digits, fact->text);
+        if (number_from_text(fact->text, &end) == value) break;
     }
 }
 
