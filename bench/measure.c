@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bench/step.h"
+#include "cli/common/clock.h"
 
 /* What is measured: a session or a trainer, and the images it gets. */
 struct subject {
@@ -54,13 +54,6 @@ static mvad_status run(const struct subject *subject, mvad_error *error)
     return mvad_session_run(subject->session, subject->images, error);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int ascending(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
@@ -72,10 +65,10 @@ static mvad_status time_runs(const struct step_settings *settings, const struct 
 {
     const int repeats = settings->repeats;
     for (int r = -settings->warmup; r < repeats; r++) {
-        double start = seconds_now();
+        double start = clock_seconds();
         mvad_status status = run(subject, error);
         if (status) return status;
-        if (r >= 0) seconds[r] = seconds_now() - start;
+        if (r >= 0) seconds[r] = clock_seconds() - start;
     }
     qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
     result->median = (seconds[(repeats - 1) / 2] + seconds[repeats / 2]) / 2;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/common/cache_option.h"
+#include "cli/common/clock.h"
 #include "cli/eval.h"
 #include "cli/common/model_folder.h"
 
@@ -23,18 +23,11 @@ struct scoring {
     double begin, class_begin;
 };
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static int32_t show_progress(size_t done, size_t total, void *user)
 {
     const struct scoring *scoring = user;
     if (!scoring->terminal) return 0;
-    double left = (now() - scoring->class_begin) / (double)done * (double)(total - done);
+    double left = (clock_seconds() - scoring->class_begin) / (double)done * (double)(total - done);
     fprintf(stderr, "\r%s%sscored %zu of %zu samples, %.0f s left   ",
             scoring->class_name ? scoring->class_name : "", scoring->class_name ? ": " : "", done,
             total, left);
@@ -123,7 +116,7 @@ static int score(struct scoring *scoring, const char *model_path)
     if (options->json.value) evaluate.sample = take_sample; /* nobody else wants them */
     evaluate.progress = show_progress;
     evaluate.user = scoring;
-    scoring->class_begin = now();
+    scoring->class_begin = clock_seconds();
     if (code == OPTIONS_READ && evaluate.maps && mkdir(evaluate.maps, 0777) && errno != EEXIST)
         code = command_fail(scoring->caller, EXIT_FAILED, "%s: cannot make this folder: %s",
                             evaluate.maps, strerror(errno));
@@ -178,7 +171,7 @@ static int give_results(struct scoring *scoring)
     cJSON_AddStringToObject(json, "model", options->model.value);
     cJSON_AddStringToObject(json, "data", options->data.value);
     cJSON_AddBoolToObject(json, "strips", options->strips);
-    cJSON_AddNumberToObject(json, "seconds", now() - scoring->begin);
+    cJSON_AddNumberToObject(json, "seconds", clock_seconds() - scoring->begin);
     cJSON_AddItemToObject(json, "parts", scoring->parts);
     scoring->parts = NULL;
     return eval_give_results(scoring->caller, options, &scoring->table, json);
@@ -190,7 +183,7 @@ int eval_score(const struct caller *caller, const struct eval_options *options)
                               .options = options,
                               .parts = cJSON_CreateArray(),
                               .terminal = isatty(STDERR_FILENO),
-                              .begin = now()};
+                              .begin = clock_seconds()};
     char *file = NULL;
     int code = eval_check_results(caller, options);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &scoring.device);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/common/clock.h"
 #include "cli/predict.h"
 
 struct judging {
@@ -23,13 +23,6 @@ struct judging {
     size_t parts, rejected, unjudged;
     int code; /* OPTIONS_READ until something could not be written */
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* Checks what can be checked without reading a file. */
 static int read_options(struct judging *j)
@@ -193,7 +186,7 @@ static int32_t select_part(const char *class_name, const char *name, void *user)
 
 static int judge(struct judging *j)
 {
-    const double begin = now();
+    const double begin = clock_seconds();
     mvad_error error;
     j->code = OPTIONS_READ;
     j->predict.select = select_part;
@@ -211,8 +204,8 @@ static int judge(struct judging *j)
                             j->options->name.value);
     command_fail(j->caller, EXIT_DONE,
                  "%zu part%s in %.1f s: %zu OK, %zu NG, %zu ERROR; threshold %.7g", j->parts,
-                 j->parts == 1 ? "" : "s", now() - begin, j->parts - j->rejected - j->unjudged,
-                 j->rejected, j->unjudged, j->threshold);
+                 j->parts == 1 ? "" : "s", clock_seconds() - begin,
+                 j->parts - j->rejected - j->unjudged, j->rejected, j->unjudged, j->threshold);
     if (j->options->fail_on_defect)
         return j->unjudged ? EXIT_UNJUDGED : j->rejected ? EXIT_DEFECT : EXIT_DONE;
     return j->unjudged ? EXIT_UNREADABLE : EXIT_DONE;

@@ -1,27 +1,16 @@
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/common/clock.h"
 #include "cli/common/options.h"
 #include "cli/verbs.h"
 #include "mvad.h"
 
-struct progress {
-    struct timespec start;
-};
-
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
-
 /* One line on the terminal, written over itself. */
 static int show_progress(int64_t done, int64_t total, void *user)
 {
-    const struct progress *progress = user;
-    double left = seconds_since(&progress->start) * (double)(total - done) / (double)done;
+    const double *start = user;
+    double left = (clock_seconds() - *start) * (double)(total - done) / (double)done;
     fprintf(stderr, "\r%lld of %lld images, %.0f s left   %s", (long long)done, (long long)total,
             left, done == total ? "\n" : "");
     fflush(stderr);
@@ -32,20 +21,19 @@ static int write_set(const struct caller *caller, const struct text_option *out,
                      const struct text_option *seed, mvad_synth_options *options)
 {
     mvad_error error;
-    struct progress progress;
     int code = options_required(caller, "out", out);
     if (code == OPTIONS_READ) code = options_seed(caller, "seed", seed->value, &options->seed);
     if (code != OPTIONS_READ) return code;
 
-    clock_gettime(CLOCK_MONOTONIC, &progress.start);
+    double start = clock_seconds();
     mvad_synth_progress show = isatty(STDERR_FILENO) ? show_progress : NULL;
-    mvad_status status = mvad_synth_write(out->value, options, show, &progress, &error);
+    mvad_status status = mvad_synth_write(out->value, options, show, &start, &error);
     if (status == MVAD_ERROR_IO) return command_fail(caller, EXIT_FAILED, "%s", error.message);
     if (status) return command_error(caller, &error);
     int samples = options->classes * (options->samples_train + options->samples_test);
     printf("%s: %d classes, %d samples, %d images of %dx%d, %.1f s\n", out->value, options->classes,
            samples, samples * MVAD_SYNTH_VIEWS, options->image_size, options->image_size,
-           seconds_since(&progress.start));
+           clock_seconds() - start);
     return EXIT_DONE;
 }
 

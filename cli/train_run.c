@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "cli/common/clock.h"
 #include "cli/train.h"
 
 #define SECONDS_BETWEEN_LINES 10 /* where standard error is no terminal */
@@ -33,13 +33,6 @@ void train_catch_signals(void)
 int train_interrupted(void)
 {
     return interrupted;
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void train_close_line(struct training *t)
@@ -75,7 +68,7 @@ static void show_progress(struct training *t)
 static int32_t take_progress(const mvad_train_progress *progress, void *user)
 {
     struct training *t = user;
-    const double now = seconds_now(), pause = t->terminal ? 0.1 : SECONDS_BETWEEN_LINES;
+    const double now = clock_seconds(), pause = t->terminal ? 0.1 : SECONDS_BETWEEN_LINES;
     const bool is_new = progress->step != t->last.step;
     t->last = *progress;
     if (is_new && (now - t->shown >= pause || (t->terminal && progress->step == progress->steps))) {
@@ -116,7 +109,7 @@ int train_run(struct training *t)
     t->run.progress = take_progress;
     t->run.evaluated = show_evaluation;
     t->run.user = t;
-    t->shown = seconds_now();
+    t->shown = clock_seconds();
     mvad_status status = mvad_train(t->model, t->device, t->dataset, &t->run, &finished, &error);
     train_close_line(t);
     /* The data has been read once by the check: what cannot be read or written now is the run's. */

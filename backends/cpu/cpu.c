@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/cpu/cpu.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
 #include "core/graph/backend.h"
@@ -257,22 +257,15 @@ static void cpu_unbind(void *state, void *program)
     free(program);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static mvad_status cpu_run(void *state, void *bound, const struct run_profile *profile,
                            mvad_error *error)
 {
     (void)state;
     const struct cpu_program *program = bound;
     for (size_t n = 0; n < program->graph->node_count; n++) {
-        double start = profile ? seconds_now() : 0;
+        double start = profile ? clock_seconds() : 0;
         (*program->table)[program->graph->nodes[n].op]->run(&program->calls[n]);
-        if (profile) profile->node_seconds[n] = seconds_now() - start;
+        if (profile) profile->node_seconds[n] = clock_seconds() - start;
     }
     return error_clear(error);
 }
@@ -308,11 +301,11 @@ static mvad_status cpu_gemm_rate(void *state, int64_t size, int32_t repeats,
     for (size_t i = 0; i < 3 * count; i++) matrices[i] = (float)(i % 7) - 3;
     set_blas_threads(device->threads);
     for (int32_t r = -1; r < repeats; r++) { /* the first run warms up */
-        double start = seconds_now();
+        double start = clock_seconds();
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)size, (int)size, (int)size, 1,
                     matrices, (int)size, matrices + count, (int)size, 0, matrices + 2 * count,
                     (int)size);
-        if (r >= 0) seconds[r] = seconds_now() - start;
+        if (r >= 0) seconds[r] = clock_seconds() - start;
     }
     set_blas_threads(1);
     qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);

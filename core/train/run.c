@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/data/handle.h"
@@ -49,13 +49,6 @@ mvad_train_options mvad_train_options_default(void)
                                 .decay_at = 0.8,
                                 .decay_factor = 0.1,
                                 .checkpoint_seconds = 60};
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static mvad_status check_options(const mvad_train_options *options, mvad_error *error)
@@ -116,7 +109,7 @@ static mvad_status save(struct run *run, mvad_error *error)
     if (!status)
         status = checkpoint_save(&checkpoint, run->trainer, run->schedule.steps_per_epoch,
                                  run->checkpoint_path, error);
-    run->saved = seconds_now();
+    run->saved = clock_seconds();
     run->saved_step = run->step;
     return status;
 }
@@ -195,7 +188,7 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
         .steps_per_epoch = run->schedule.steps_per_epoch,
     };
     if (!status) status = loader_create(&loading, &run->loader, error);
-    run->saved = seconds_now();
+    run->saved = clock_seconds();
     run->progress =
         (mvad_train_progress){.step = run->step,
                               .steps = run->schedule.steps,
@@ -211,18 +204,18 @@ static mvad_status do_step(struct run *run, mvad_error *error)
 {
     const struct schedule *schedule = &run->schedule;
     const int32_t epoch = (int32_t)(run->step / schedule->steps_per_epoch);
-    const double rate = schedule_learning_rate(schedule, epoch), before = seconds_now();
+    const double rate = schedule_learning_rate(schedule, epoch), before = clock_seconds();
     const float *images;
     mvad_step_result result;
     mvad_status status = loader_next(run->loader, &images, error);
     if (status) return status;
-    run->waited += seconds_now() - before;
+    run->waited += clock_seconds() - before;
     status = mvad_trainer_set_learning_rate(run->trainer, rate, error);
     if (!status) status = mvad_trainer_step(run->trainer, images, &result, error);
     if (status) return status;
     run->step++;
 
-    const double elapsed = fmax(seconds_now() - run->start, 1e-9);
+    const double elapsed = fmax(clock_seconds() - run->start, 1e-9);
     const double done = (double)(run->step - run->first_step);
     run->progress = (mvad_train_progress){
         .step = run->step,
@@ -308,12 +301,12 @@ static mvad_status finish(struct run *run, mvad_error *error)
 static mvad_status go(struct run *run, mvad_error *error)
 {
     mvad_status status = MVAD_OK;
-    run->start = seconds_now();
+    run->start = clock_seconds();
     if (evaluation_is_due(run)) status = evaluate(run, error);
     while (!status && run->step < run->schedule.steps && !run->stop) {
         if ((status = do_step(run, error))) break;
         if (!report_progress(run) && evaluation_is_due(run)) status = evaluate(run, error);
-        if (!status && seconds_now() - run->saved >= run->options->checkpoint_seconds)
+        if (!status && clock_seconds() - run->saved >= run->options->checkpoint_seconds)
             status = save(run, error);
     }
     if (!status && run->saved_step != run->step) status = save(run, error);
