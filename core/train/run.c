@@ -81,8 +81,7 @@ static mvad_status prepare_folder(struct run *run, mvad_error *error)
 {
     const char *folder = run->options->folder;
     if (!run->options->resume && mkdir(folder, 0777) && errno != EEXIST)
-        return error_set(error, MVAD_ERROR_IO, "%s: cannot create the folder: %s",
-                         file_label(folder), strerror(errno));
+        return file_error(folder, "cannot create the folder", error);
     file_remove_leftovers(folder);
     mvad_status status = join(folder, "model.safetensors", &run->model_path, error);
     if (!status) status = join(folder, "checkpoint.safetensors", &run->checkpoint_path, error);

@@ -12,11 +12,6 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 
-static mvad_status log_error(const char *path, const char *what, mvad_error *error)
-{
-    return error_set(error, MVAD_ERROR_IO, "%s: %s: %s", file_label(path), what, strerror(errno));
-}
-
 /* The step a line is of; 0 where it is none of ours. */
 static int64_t line_step(const char *line, size_t length)
 {
@@ -56,9 +51,9 @@ mvad_status runlog_open(const char *path, int64_t step, struct runlog *log, mvad
         file_unmap(&mapping);
     }
     log->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (log->file < 0) return log_error(path, "cannot open", error);
+    if (log->file < 0) return file_error(path, "cannot open", error);
     if (ftruncate(log->file, (off_t)kept)) {
-        mvad_status status = log_error(path, "cannot cut off", error);
+        mvad_status status = file_error(path, "cannot cut off", error);
         runlog_close(log);
         return status;
     }
@@ -90,7 +85,7 @@ static mvad_status append(struct runlog *log, cJSON *json, bool complete, mvad_e
         if (written > 0)
             done += (size_t)written;
         else if (written == 0 || errno != EINTR)
-            status = log_error(log->path, "cannot write", error);
+            status = file_error(log->path, "cannot write", error);
     }
     cJSON_free(line);
     return status;
@@ -136,7 +131,7 @@ mvad_status runlog_add_metrics(struct runlog *log, int64_t step, int32_t epoch,
 mvad_status runlog_sync(struct runlog *log, mvad_error *error)
 {
     while (fsync(log->file))
-        if (errno != EINTR) return log_error(log->path, "cannot write", error);
+        if (errno != EINTR) return file_error(log->path, "cannot write", error);
     return MVAD_OK;
 }
 
