@@ -311,6 +311,28 @@ static void a_cache_changes_nothing(void **state)
     free(model);
 }
 
+/* The name of one is in Latin-1. */
+static void classes_are_called_anything(void **state)
+{
+    (void)state;
+    char *data = tree_path("named"), *run = tree_path("named_run");
+    train_write_data("named");
+    char *old = tree_path("named/bolt"), *new = tree_path("named/caf\xe9");
+    assert_int_equal(rename(old, new), 0);
+    struct output output = expect_run(0, TRAIN, data, run, SMALLEST "--eval-every 1");
+    output_free(&output);
+    output = expect_run(0, TRAIN, data, run, SMALLEST "--eval-every 1 --resume");
+    assert_non_null(strstr(output.out, "was finished"));
+    output_free(&output);
+    mvad_model *model = load_model("named_run/model.safetensors");
+    assert_string_equal(mvad_model_note(model, "mvad.classes"), "caf?,nut");
+    mvad_model_destroy(model);
+    free(data);
+    free(run);
+    free(old);
+    free(new);
+}
+
 static void the_teacher_is_chosen(void **state)
 {
     (void)state;
@@ -340,6 +362,7 @@ int main(void)
         cmocka_unit_test(scale_tells_good_parts),
         cmocka_unit_test(a_model_a_class_in_one_command),
         cmocka_unit_test(a_cache_changes_nothing),
+        cmocka_unit_test(classes_are_called_anything),
         cmocka_unit_test(the_teacher_is_chosen),
     };
     return cmocka_run_group_tests_name("train settings", tests, make, train_case_remove);

@@ -18,6 +18,7 @@
 #include "core/train/schedule.h"
 #include "core/train/score_scale.h"
 #include "core/train/trainer.h"
+#include "core/weights/header_text.h"
 
 struct run {
     const mvad_train_options *options;
@@ -140,6 +141,9 @@ static mvad_status note_classes(struct run *run, mvad_error *error)
         if (*text) strcat(text, ",");
         strcat(text, dataset->classes[c].name);
     }
+    /* A folder may be called anything, a model file holds nothing but UTF-8. */
+    size_t position;
+    while (!header_text_is_utf8(text, strlen(text), &position)) text[position] = '?';
     mvad_status status = mvad_model_set_note(run->model, "mvad.classes", text, error);
     free(text);
     return status;
