@@ -4,6 +4,7 @@
 #include "core/data/load.h"
 #include "core/train/loader.h"
 #include "core/train/schedule.h"
+#include "core/train/score_scale.h"
 #include "core/train/shuffle.h"
 #include "train_case.h"
 
@@ -153,6 +154,66 @@ static void loader_names_a_file_it_cannot_read(void **state)
     mvad_dataset_close(dataset);
 }
 
+/* How many maps of good training views are not finite, one session run after the other. */
+static size_t count_broken_maps(const mvad_model *model, mvad_device *device,
+                                const struct training_set *set)
+{
+    static float images[VIEWS * 3 * SIZE * SIZE], maps[VIEWS * SIZE * SIZE];
+    const mvad_session_options options = mvad_session_options_default();
+    mvad_session *session;
+    size_t broken = 0;
+    assert_int_equal(mvad_session_create(model, device, &options, &session, NULL), MVAD_OK);
+    for (size_t i = 0; i < set->count; i++) {
+        const size_t sample = set->samples[i];
+        assert_int_equal(load_sample(set->dataset, sample, SIZE, images, NULL, NULL), MVAD_OK);
+        assert_int_equal(mvad_session_run(session, images, NULL), MVAD_OK);
+        assert_int_equal(
+            mvad_session_read(session, MVAD_OUTPUT_MAP, maps, VIEWS * SIZE * SIZE, NULL), MVAD_OK);
+        for (size_t v = 0; v < VIEWS; v++) {
+            const size_t view = set->dataset->samples[sample].first_view + v;
+            float sum = 0;
+            for (size_t p = 0; p < SIZE * SIZE; p++) sum += maps[v * SIZE * SIZE + p];
+            broken += set->dataset->views[view].label == DATASET_NORMAL && !isfinite(sum);
+        }
+    }
+    mvad_session_destroy(session);
+    return broken;
+}
+
+/* A teacher whose features overflow, for bright photographs sooner than for dark ones. */
+static void a_scale_needs_finite_maps(void **state)
+{
+    (void)state;
+    enum { WEIGHTS = 64 * 3 * 7 * 7, GOOD_VIEWS = 8 * VIEWS };
+    static float weights[WEIGHTS];
+    mvad_dataset *dataset = train_open_data("data");
+    mvad_device *device;
+    mvad_error error;
+    mvad_score_scale scale;
+    struct training_set set;
+    bool met[3] = {false, false, false}; /* no map broken, some, all */
+    assert_int_equal(mvad_device_open("cpu", 2, &device, NULL), MVAD_OK);
+    assert_int_equal(training_set_make(&dataset->index, VIEWS, &set, NULL), MVAD_OK);
+    for (double exponent = 19; exponent < 20.5; exponent += 0.6) {
+        mvad_model *model = train_make_model(1);
+        mvad_model_read_parameter(model, "net_t.conv1.weight", weights, WEIGHTS, NULL);
+        for (size_t i = 0; i < WEIGHTS; i++) weights[i] *= (float)pow(10, exponent);
+        mvad_model_write_parameter(model, "net_t.conv1.weight", weights, WEIGHTS, NULL);
+        const size_t broken = count_broken_maps(model, device, &set);
+        const mvad_status status = score_scale_measure(model, device, &set, &error);
+        assert_int_equal(status, broken ? MVAD_ERROR_NUMERIC : MVAD_OK);
+        assert_int_equal(mvad_model_scale(model, &scale, NULL),
+                         broken ? MVAD_ERROR_FORMAT : MVAD_OK);
+        if (broken) assert_non_null(strstr(error.message, ".png: "));
+        met[broken == GOOD_VIEWS ? 2 : broken > 0] = true;
+        mvad_model_destroy(model);
+    }
+    assert_true(met[0] && met[1] && met[2]);
+    training_set_free(&set);
+    mvad_device_close(device);
+    mvad_dataset_close(dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +222,7 @@ int main(void)
         cmocka_unit_test(schedule_decays_and_drops),
         cmocka_unit_test(loader_gives_the_shuffled_samples),
         cmocka_unit_test(loader_names_a_file_it_cannot_read),
+        cmocka_unit_test(a_scale_needs_finite_maps),
     };
     return cmocka_run_group_tests(tests, train_case_make, train_case_remove);
 }

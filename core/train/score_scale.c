@@ -4,16 +4,18 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/data/load.h"
+#include "core/score/map_runner.h"
 
 #define PIXEL_STEP \
     31 /* of an image's pixels every so many-th counts: a prime, so no column repeats */
 
 struct measurement {
-    mvad_session *session;
+    struct map_runner runner;
     size_t views, pixels; /* of a sample, of a map */
-    float *images, *maps;
+    float *images;
     float *samples; /* pixel scores picked out */
     size_t count;
     float highest;
@@ -25,25 +27,27 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void take_map(struct measurement *m, const float *map)
+static mvad_status take_map(struct measurement *m, const struct dataset_view *view,
+                            const float *map, mvad_error *error)
 {
-    for (size_t i = 0; i < m->pixels; i++)
-        if (map[i] > m->highest) m->highest = map[i];
+    const float highest = map_highest(map, m->pixels);
+    if (isnan(highest))
+        return error_set(error, MVAD_ERROR_NUMERIC, "%s: its anomaly map has a NaN or an infinity",
+                         file_label(view->image));
+    if (highest > m->highest) m->highest = highest;
     for (size_t i = 0; i < m->pixels; i += PIXEL_STEP) m->samples[m->count++] = map[i];
+    return MVAD_OK;
 }
 
 static mvad_status take_sample(struct measurement *m, const struct dataset *dataset, size_t index,
                                int32_t image_size, mvad_error *error)
 {
-    const struct dataset_sample *sample = &dataset->samples[index];
+    const struct dataset_view *views = &dataset->views[dataset->samples[index].first_view];
     mvad_status status = load_sample(dataset, index, image_size, m->images, NULL, error);
-    if (!status) status = mvad_session_run(m->session, m->images, error);
-    if (!status)
-        status =
-            mvad_session_read(m->session, MVAD_OUTPUT_MAP, m->maps, m->views * m->pixels, error);
+    if (!status) status = map_runner_run(&m->runner, m->images, m->views, error);
     for (size_t v = 0; v < m->views && !status; v++)
-        if (dataset->views[sample->first_view + v].label != DATASET_ANOMALOUS)
-            take_map(m, m->maps + v * m->pixels);
+        if (views[v].label != DATASET_ANOMALOUS)
+            status = take_map(m, &views[v], m->runner.maps + v * m->pixels, error);
     return status;
 }
 
@@ -53,16 +57,16 @@ mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
     const int32_t size = mvad_model_config(model).image_size;
     const size_t count = set->count < SCALE_SAMPLES ? set->count : SCALE_SAMPLES;
     struct measurement m = {
-        .views = (size_t)set->views, .pixels = (size_t)size * (size_t)size, .highest = -INFINITY};
+        .runner = {.model = model, .device = device, .options = mvad_session_options_default()},
+        .views = (size_t)set->views,
+        .pixels = (size_t)size * (size_t)size,
+        .highest = -INFINITY};
     const size_t picked = count * m.views * (m.pixels / PIXEL_STEP + 1) * sizeof *m.samples;
-    mvad_session_options options = mvad_session_options_default();
-    options.views = set->views;
-    mvad_status status = mvad_session_create(model, device, &options, &m.session, error);
+    mvad_status status = map_runner_reserve(&m.runner, m.views, error);
     if (status) return status;
     m.images = memory_allocate(m.views * 3 * m.pixels * sizeof *m.images);
-    m.maps = memory_allocate(m.views * m.pixels * sizeof *m.maps);
     m.samples = memory_allocate(picked);
-    if (!m.images || !m.maps || !m.samples)
+    if (!m.images || !m.samples)
         status = error_out_of_memory(error, "scores of training samples", picked);
     for (size_t i = 0; i < count && !status; i++)
         status = take_sample(&m, set->dataset, set->samples[i * set->count / count], size, error);
@@ -77,9 +81,8 @@ mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
                           "scores of good training samples go from %g to %g: no scale for them",
                           scale.low, scale.threshold);
     }
-    mvad_session_destroy(m.session);
+    map_runner_free(&m.runner);
     free(m.images);
-    free(m.maps);
     free(m.samples);
     return status;
 }
