@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
 
@@ -39,12 +40,9 @@ static char *append_safely(char *name, const char *text)
     return name;
 }
 
-/* FNV-1a. */
 static uint64_t hash_text(const char *text)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
-    return hash;
+    return checksum_bytes(0, text, strlen(text));
 }
 
 /* A scan of the list: 20,000 names cost a fraction of a second in all. */
