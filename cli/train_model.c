@@ -33,16 +33,35 @@ int train_check_folder(const struct training *t)
     return code;
 }
 
-static bool is_file(const char *teacher)
+static bool is_random(const char *teacher)
 {
-    return teacher && strcmp(teacher, "builtin") != 0 && strcmp(teacher, "random") != 0;
+    return !strcmp(teacher, "random");
+}
+
+static int take_teacher(struct training *t)
+{
+    mvad_error error;
+    const char *teacher = t->options->teacher.value;
+    mvad_status status = MVAD_OK;
+    if (!teacher || !strcmp(teacher, "builtin")) {
+        status = mvad_model_use_builtin_teacher(t->model, &error);
+        if (status == MVAD_ERROR_UNSUPPORTED)
+            return command_fail(t->caller, EXIT_USAGE, "--teacher FILE is missing: %s",
+                                error.message);
+    } else if (!is_random(teacher)) {
+        status = mvad_model_load_teacher(t->model, teacher, &error);
+    } else if (t->number <= 1) {
+        command_fail(t->caller, EXIT_DONE,
+                     "warning: the teacher is random, and so are the features that defects are "
+                     "found by");
+    }
+    return status ? command_error(t->caller, &error) : OPTIONS_READ;
 }
 
 /* The teacher is the run's. One given must be the same, which the checkpoint tells; after its norms
  * have been re-estimated it is not the file's any more. */
 int train_resume_model(struct training *t)
 {
-    mvad_error error;
     char *path = path_in_run(t, "model.safetensors");
     if (!path) return command_fail(t->caller, EXIT_FAILED, "out of memory");
     int code =
@@ -52,9 +71,11 @@ int train_resume_model(struct training *t)
     const bool adapted = mvad_model_note(t->model, "mvad.teacher_norm") != NULL;
     if (t->options->norm.owned && adapted != (t->norm == TEACHER_NORM_DATA))
         return command_fail(t->caller, EXIT_USAGE, "--teacher-norm is not what the run began with");
-    if (is_file(t->options->teacher.value) && !adapted &&
-        mvad_model_load_teacher(t->model, t->options->teacher.value, &error))
-        return command_error(t->caller, &error);
+    if (!t->options->teacher.value || adapted) return code;
+    const char *note = mvad_model_note(t->model, "mvad.teacher");
+    if (!is_random(t->options->teacher.value)) return take_teacher(t);
+    if (note && !is_random(note))
+        return command_fail(t->caller, EXIT_USAGE, "--teacher is not what the run began with");
     return code;
 }
 
@@ -68,27 +89,6 @@ static int32_t count_views(const mvad_dataset *dataset)
         if (samples) return (int32_t)((c.views + samples / 2) / samples);
     }
     return 1; /* mvad_train says that there is nothing to train on */
-}
-
-static int take_teacher(struct training *t)
-{
-    mvad_error error;
-    const char *teacher = t->options->teacher.value;
-    mvad_status status = MVAD_OK;
-    if (is_file(teacher)) {
-        status = mvad_model_load_teacher(t->model, teacher, &error);
-    } else if (teacher && !strcmp(teacher, "random")) {
-        if (t->number <= 1)
-            command_fail(t->caller, EXIT_DONE,
-                         "warning: the teacher is random, and so are the features that defects are "
-                         "found by");
-    } else {
-        status = mvad_model_use_builtin_teacher(t->model, &error);
-        if (status == MVAD_ERROR_UNSUPPORTED)
-            return command_fail(t->caller, EXIT_USAGE, "--teacher FILE is missing: %s",
-                                error.message);
-    }
-    return status ? command_error(t->caller, &error) : OPTIONS_READ;
 }
 
 static int32_t show_norms(size_t done, size_t total, void *user)

@@ -353,6 +353,22 @@ static void the_teacher_is_chosen(void **state)
     expect_said(train_verb(2, "norms", SMALLEST "--teacher-norm file --resume"), "--teacher-norm");
 }
 
+static void a_resumed_run_keeps_its_teacher(void **state)
+{
+    (void)state;
+    struct output output = train_verb(0, "builtin", SMALLEST);
+    output_free(&output);
+    output = train_verb(0, "builtin", SMALLEST "--teacher builtin --resume");
+    output_free(&output);
+    expect_said(train_verb(2, "builtin", SMALLEST "--teacher random --resume"), "--teacher");
+    output = train_verb(0, "random", SMALLEST "--teacher random");
+    output_free(&output);
+    output = train_verb(0, "random", SMALLEST "--teacher random --resume");
+    output_free(&output);
+    expect_said(train_verb(2, "random", SMALLEST "--teacher builtin --resume"),
+                "made with teacher");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_cache_changes_nothing),
         cmocka_unit_test(classes_are_called_anything),
         cmocka_unit_test(the_teacher_is_chosen),
+        cmocka_unit_test(a_resumed_run_keeps_its_teacher),
     };
     return cmocka_run_group_tests_name("train settings", tests, make, train_case_remove);
 }
