@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 
 #include "cli/common/cache_option.h"
 #include "cli/common/model_folder.h"
+#include "cli/common/path.h"
 #include "cli/verbs.h"
 
 #define MAX_BATCH 4096
@@ -94,9 +94,10 @@ static int train_one(struct training *t, const mvad_config *asked)
 
 static bool has_checkpoint(const char *folder)
 {
-    char path[4096];
-    return snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder) < (int)sizeof path &&
-           access(path, F_OK) == 0;
+    char *path = path_join(folder, "checkpoint.safetensors");
+    const bool exists = path && access(path, F_OK) == 0;
+    free(path);
+    return exists;
 }
 
 static size_t count_trained(const mvad_dataset *dataset)

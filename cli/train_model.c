@@ -4,21 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/common/path.h"
 #include "cli/train.h"
-
-/* A path in the folder of the run, to be freed by the caller; NULL without memory. */
-static char *path_in_run(const struct training *t, const char *name)
-{
-    const size_t bytes = strlen(t->folder) + strlen(name) + 2;
-    char *path = malloc(bytes);
-    if (path) snprintf(path, bytes, "%s/%s", t->folder, name);
-    return path;
-}
 
 /* A run is not lost by giving its folder to another one. */
 int train_check_folder(const struct training *t)
 {
-    char *path = path_in_run(t, "checkpoint.safetensors");
+    char *path = path_join(t->folder, "checkpoint.safetensors");
     if (!path) return command_fail(t->caller, EXIT_FAILED, "out of memory");
     const bool exists = access(path, F_OK) == 0;
     int code = OPTIONS_READ;
@@ -62,7 +54,7 @@ static int take_teacher(struct training *t)
  * have been re-estimated it is not the file's any more. */
 int train_resume_model(struct training *t)
 {
-    char *path = path_in_run(t, "model.safetensors");
+    char *path = path_join(t->folder, "model.safetensors");
     if (!path) return command_fail(t->caller, EXIT_FAILED, "out of memory");
     int code =
         config_options_load(t->caller, &t->options->config, path, &t->model, &t->run.step.views);
