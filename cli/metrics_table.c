@@ -46,7 +46,7 @@ static const char *short_name(int metric)
     return strchr(mvad_metric_name((mvad_metric)metric), ' ') + 1;
 }
 
-static const char *percent(double value, char text[16])
+const char *metrics_percent(double value, char text[16])
 {
     if (isnan(value))
         strcpy(text, "-");
@@ -97,7 +97,7 @@ void metrics_table_print(const struct metrics_table *table, FILE *file)
     for (size_t i = 0; i < table->count; i++) {
         print_name(table->rows[i].name, width, file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
-            fprintf(file, "%*s", column_width(m), percent(table->rows[i].value[m], text));
+            fprintf(file, "%*s", column_width(m), metrics_percent(table->rows[i].value[m], text));
         fputc('\n', file);
     }
 }
@@ -117,7 +117,7 @@ void metrics_table_markdown(const struct metrics_table *table, FILE *file)
             fprintf(file, strchr("|\\`*_<", *c) ? "\\%c" : "%c", *c);
         fputs(" |", file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
-            fprintf(file, " %s |", percent(table->rows[i].value[m], text));
+            fprintf(file, " %s |", metrics_percent(table->rows[i].value[m], text));
         fputc('\n', file);
     }
 }

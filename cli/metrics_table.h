@@ -24,7 +24,10 @@ struct metrics_table {
  * Out of memory, it sets the mark. */
 void metrics_table_add(const mvad_metrics_row *row, void *user);
 
-/* Columns with blanks between, Markdown: percentages with one decimal, "-" where undefined. */
+/* A metric as it is shown: a percentage with one decimal, "-" where undefined. Returns `text`. */
+const char *metrics_percent(double value, char text[16]);
+
+/* Columns with blanks between, Markdown: metrics as metrics_percent has them. */
 void metrics_table_print(const struct metrics_table *table, FILE *file);
 void metrics_table_markdown(const struct metrics_table *table, FILE *file);
 

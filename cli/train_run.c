@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/common/clock.h"
+#include "cli/metrics_table.h"
 #include "cli/train.h"
 
 #define SECONDS_BETWEEN_LINES 10 /* where standard error is no terminal */
@@ -78,14 +79,6 @@ static int32_t take_progress(const mvad_train_progress *progress, void *user)
     return interrupted;
 }
 
-static void percent(double value, char text[16])
-{
-    if (isnan(value))
-        snprintf(text, 16, "-");
-    else
-        snprintf(text, 16, "%.1f", 100 * value);
-}
-
 static void show_evaluation(int32_t epoch, const mvad_metrics_row *row, void *user)
 {
     static const mvad_metric shown[] = {MVAD_METRIC_SAMPLE_AUROC, MVAD_METRIC_IMAGE_AUROC,
@@ -96,8 +89,8 @@ static void show_evaluation(int32_t epoch, const mvad_metrics_row *row, void *us
     fprintf(stderr, "epoch %d:", epoch);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         char text[16];
-        percent(row->value[shown[i]], text);
-        fprintf(stderr, "%s %s %s", i ? "," : "", mvad_metric_name(shown[i]), text);
+        fprintf(stderr, "%s %s %s", i ? "," : "", mvad_metric_name(shown[i]),
+                metrics_percent(row->value[shown[i]], text));
     }
     fputc('\n', stderr);
 }
