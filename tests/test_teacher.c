@@ -170,12 +170,46 @@ static void norms_are_those_of_the_images(void **state)
     mvad_tensors_destroy(golden);
 }
 
+static void norms_are_numbers(void **state)
+{
+    (void)state;
+    mvad_tensors *golden = golden_open(MVAD_TEST_DIR "/golden", "teacher_norms.safetensors");
+    mvad_model *model = golden_model(golden);
+    mvad_dataset *dataset = write_images();
+    mvad_device *device;
+    mvad_error error;
+    int32_t finished = 1;
+    size_t count;
+    float *weights = read_parameter(model, "net_t.conv1.weight", &count);
+    for (size_t i = 0; i < count; i++) weights[i] = 1e38f;
+    assert_int_equal(mvad_model_write_parameter(model, "net_t.conv1.weight", weights, count, NULL),
+                     MVAD_OK);
+    free(weights);
+    float *before = read_parameter(model, "net_t.bn1.running_mean", &count);
+    assert_int_equal(mvad_device_open("cpu", 2, &device, NULL), MVAD_OK);
+    assert_int_equal(
+        mvad_model_estimate_teacher_norms(model, device, dataset, NULL, NULL, &finished, &error),
+        MVAD_ERROR_NUMERIC);
+    assert_int_equal(finished, 0);
+    assert_non_null(strstr(error.message, "net_t.bn1.running"));
+    float *after = read_parameter(model, "net_t.bn1.running_mean", &count);
+    assert_memory_equal(before, after, count * sizeof *before);
+    assert_null(mvad_model_note(model, "mvad.teacher_norm"));
+    free(before);
+    free(after);
+    mvad_device_close(device);
+    mvad_dataset_close(dataset);
+    mvad_model_destroy(model);
+    mvad_tensors_destroy(golden);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builtin_teacher_is_the_published_one),
         cmocka_unit_test(other_backbones_are_told_where_weights_are),
         cmocka_unit_test(norms_are_those_of_the_images),
+        cmocka_unit_test(norms_are_numbers),
     };
     return cmocka_run_group_tests_name("teacher", tests, tree_make, tree_remove);
 }

@@ -1,5 +1,6 @@
 /* The teacher's batch norms, fitted to the training images (Li et al. 2016, "Revisiting batch
  * normalization for practical domain adaptation"). */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,10 @@ static mvad_status add_batch(struct estimate *e, mvad_error *error)
         const value_id id = graph_find(executor_graph(e->executor), parameter->name);
         status = executor_read_double(e->executor, id, raw, error);
         for (size_t c = 0; c < parameter->count && !status; c++) {
+            if (!isfinite(raw[c]))
+                status = error_set(error, MVAD_ERROR_NUMERIC,
+                                   "%s: the training images give it a NaN or an infinity",
+                                   parameter->name);
             e->sums[parameter->offset + c] += raw[c];
             e->squares[parameter->offset + c] += raw[c] * raw[c];
         }
@@ -167,10 +172,11 @@ mvad_status mvad_model_estimate_teacher_norms(mvad_model *model, mvad_device *de
         if (!status) status = add_batch(&e, error);
         if (!status && progress) stopped = progress(b + 1, e.batches, user);
     }
+    if (!status && !stopped)
+        status = mvad_model_set_note(model, "mvad.teacher_norm", "data", error);
     if (!status && !stopped) {
         take_over(&e);
         *finished = 1;
-        status = mvad_model_set_note(model, "mvad.teacher_norm", "data", error);
     }
     executor_destroy(e.executor);
     free(e.order);
