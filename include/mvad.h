@@ -616,7 +616,8 @@ MVAD_API mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device,
 /* ---- training runs ---- */
 
 /* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
- * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. Errors as mvad_model_load's. */
+ * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. The note "mvad.teacher" is the file's name
+ * then. Errors as mvad_model_load's. */
 MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
 
 /* Replaces the teacher's parameters by those of the teacher in the library: a resnet18 trained to
@@ -626,8 +627,11 @@ MVAD_API mvad_status mvad_model_use_builtin_teacher(mvad_model *model, mvad_erro
 
 /* Re-estimates the means and variances of the teacher's batch norms on the training images (Li et al.
  * 2016, adaptive batch normalization): every layer sees inputs normalised by their own batch; means
- * are averaged over the batches, variances are those of all batches together. `progress` may be NULL;
- * anything but 0 stops with MVAD_OK, *finished 0 and the model as it was. */
+ * are averaged over the batches, variances are those of all batches together; the note
+ * "mvad.teacher_norm" is "data" then. `progress` may be NULL; anything but 0 stops with MVAD_OK and
+ * *finished 0. MVAD_ERROR_INVALID_ARGUMENT without training images, MVAD_ERROR_IO or
+ * MVAD_ERROR_FORMAT for one that cannot be read, MVAD_ERROR_NUMERIC where a mean or a variance is not
+ * finite. Unless finished, the model is as it was. */
 MVAD_API mvad_status mvad_model_estimate_teacher_norms(
     mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
     int32_t (*progress)(size_t done, size_t total, void *user), void *user, int32_t *finished,
@@ -655,7 +659,9 @@ typedef struct mvad_train_options {
     int32_t evaluate_every; /* epochs between evaluations of the test split, to evaluation.jsonl; 0 (default): none */
     /* With each row of an evaluation: a class or "mean"; may be NULL. */
     void (*evaluated)(int32_t epoch, const mvad_metrics_row *row, void *user);
-    /* After every step; not 0 stops the run after a checkpoint, with MVAD_OK and *finished 0. */
+    /* After every step, and within an evaluation after every sample, with the last step's numbers (0
+     * before the first one of a resumed run); not 0 stops the run after a checkpoint, with MVAD_OK and
+     * *finished 0. */
     int32_t (*progress)(const mvad_train_progress *progress, void *user);
     void *user;
 } mvad_train_options;
@@ -664,8 +670,11 @@ MVAD_API mvad_train_options mvad_train_options_default(void);
 
 /* Trains on all training samples of the data set. Samples are shuffled every epoch from
  * (seed, epoch); a last short batch is dropped. Files are replaced whole. Resuming gives the same
- * bytes as a run that was not interrupted. MVAD_ERROR_NUMERIC: the loss stopped being a number; the
- * last checkpoint is kept. `model` has the trained parameters afterwards. */
+ * bytes as a run that was not interrupted. `model` has the trained parameters afterwards, the classes
+ * trained on in the note "mvad.classes" (with commas between), and once the run is finished the scale
+ * of its scores, measured on the training samples. MVAD_ERROR_NUMERIC: the loss stopped being a number
+ * (the last checkpoint is kept), or a map did after the last step (the files are those of that step, but
+ * without a scale). */
 MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
                                 const mvad_train_options *options, int32_t *finished,
                                 mvad_error *error);
