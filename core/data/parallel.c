@@ -1,8 +1,9 @@
 #include "core/data/parallel.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
+
+#include "core/base/thread.h"
 
 #define MAX_THREADS 64
 #define PROGRESS_STEP 16
@@ -38,18 +39,11 @@ void parallel_run(const struct parallel_job *job)
 {
     struct parallel parallel = {.job = job};
     pthread_t threads[MAX_THREADS];
-    sigset_t all, old;
     long wanted = job->threads > 0 ? job->threads : sysconf(_SC_NPROCESSORS_ONLN);
     long started = 0;
     if (wanted > MAX_THREADS) wanted = MAX_THREADS;
     pthread_mutex_init(&parallel.lock, NULL);
-
-    /* Signals are left to the threads of the caller. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &parallel) == 0)
-        started++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    while (started + 1 < wanted && thread_start(&threads[started], work, &parallel) == 0) started++;
     work(&parallel);
     for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&parallel.lock);

@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/thread.h"
 #include "core/data/image.h"
 #include "core/data/load.h"
 
@@ -97,7 +98,7 @@ static void choose(struct sample_feed *feed)
 static mvad_status load_ahead(struct sample_feed *feed, mvad_error *error)
 {
     choose(feed);
-    feed->loading = feed->ahead->count > 0 && pthread_create(&feed->thread, NULL, load, feed) == 0;
+    feed->loading = feed->ahead->count > 0 && thread_start(&feed->thread, load, feed) == 0;
     if (feed->ahead->count > 0 && !feed->loading)
         return error_set(error, MVAD_ERROR_OUT_OF_MEMORY, "cannot start a thread to load images");
     return MVAD_OK;

@@ -1,12 +1,12 @@
 #include "core/train/loader.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/thread.h"
 #include "core/data/cache.h"
 #include "core/data/load.h"
 #include "core/train/shuffle.h"
@@ -130,14 +130,9 @@ static mvad_status allocate(struct loader *loader, mvad_error *error)
     return MVAD_OK;
 }
 
-/* Signals are left to the threads of the caller. */
 static mvad_status start(struct loader *loader, mvad_error *error)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&loader->thread, NULL, load_all, loader);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    const int failed = thread_start(&loader->thread, load_all, loader);
     if (failed)
         return error_set(error, MVAD_ERROR_OUT_OF_MEMORY, "cannot start a thread: %s",
                          strerror(failed));
