@@ -659,9 +659,9 @@ typedef struct mvad_train_options {
     int32_t evaluate_every; /* epochs between evaluations of the test split, to evaluation.jsonl; 0 (default): none */
     /* With each row of an evaluation: a class or "mean"; may be NULL. */
     void (*evaluated)(int32_t epoch, const mvad_metrics_row *row, void *user);
-    /* After every step, and within an evaluation after every sample, with the last step's numbers (0
-     * before the first one of a resumed run); not 0 stops the run after a checkpoint, with MVAD_OK and
-     * *finished 0. */
+    /* After every step, and after every sample that an evaluation or the scale is measured on, with the
+     * last step's numbers (0 before the first one of a resumed run); not 0 stops the run after a
+     * checkpoint, with MVAD_OK and *finished 0. */
     int32_t (*progress)(const mvad_train_progress *progress, void *user);
     void *user;
 } mvad_train_options;

@@ -1,4 +1,4 @@
-/* The parts of a training run: shuffles, schedule, loader. */
+/* The parts of a training run: shuffles, schedule, loader, scale of the scores. */
 #include <math.h>
 
 #include "core/data/load.h"
@@ -180,6 +180,12 @@ static size_t count_broken_maps(const mvad_model *model, mvad_device *device,
     return broken;
 }
 
+static bool go_on(void *user)
+{
+    (void)user;
+    return false;
+}
+
 /* A teacher whose features overflow, for bright photographs sooner than for dark ones. */
 static void a_scale_needs_finite_maps(void **state)
 {
@@ -191,7 +197,7 @@ static void a_scale_needs_finite_maps(void **state)
     mvad_error error;
     mvad_score_scale scale;
     struct training_set set;
-    bool met[3] = {false, false, false}; /* no map broken, some, all */
+    bool stopped = true, met[3] = {false, false, false}; /* no map broken, some, all */
     assert_int_equal(mvad_device_open("cpu", 2, &device, NULL), MVAD_OK);
     assert_int_equal(training_set_make(&dataset->index, VIEWS, &set, NULL), MVAD_OK);
     for (double exponent = 19; exponent < 20.5; exponent += 0.6) {
@@ -200,10 +206,12 @@ static void a_scale_needs_finite_maps(void **state)
         for (size_t i = 0; i < WEIGHTS; i++) weights[i] *= (float)pow(10, exponent);
         mvad_model_write_parameter(model, "net_t.conv1.weight", weights, WEIGHTS, NULL);
         const size_t broken = count_broken_maps(model, device, &set);
-        const mvad_status status = score_scale_measure(model, device, &set, &error);
+        const mvad_status status =
+            score_scale_measure(model, device, &set, go_on, NULL, &stopped, &error);
         assert_int_equal(status, broken ? MVAD_ERROR_NUMERIC : MVAD_OK);
         assert_int_equal(mvad_model_scale(model, &scale, NULL),
                          broken ? MVAD_ERROR_FORMAT : MVAD_OK);
+        assert_false(stopped);
         if (broken) assert_non_null(strstr(error.message, ".png: "));
         met[broken == GOOD_VIEWS ? 2 : broken > 0] = true;
         mvad_model_destroy(model);
@@ -212,6 +220,41 @@ static void a_scale_needs_finite_maps(void **state)
     training_set_free(&set);
     mvad_device_close(device);
     mvad_dataset_close(dataset);
+}
+
+/* The fourth call for the last step comes from the third sample that the scale is measured on. */
+static int32_t stop_in_measuring(const mvad_train_progress *progress, void *user)
+{
+    int *calls = user;
+    if (progress->step == progress->steps) ++*calls;
+    return *calls == 4;
+}
+
+static void a_measurement_cut_short_is_made_up(void **state)
+{
+    (void)state;
+    mvad_train_options options = train_make_options();
+    mvad_score_scale scale;
+    mvad_error error;
+    int calls = 0;
+    int32_t finished = 1;
+    options.progress = stop_in_measuring;
+    options.user = &calls;
+    if (train_run("unscaled", &options, 1, &finished, &error)) fail_msg("%s", error.message);
+    assert_int_equal(finished, 0);
+    assert_int_equal(calls, 4);
+    char *path = tree_path("unscaled/model.safetensors");
+    mvad_model *model;
+    assert_int_equal(mvad_model_load(path, NULL, &model, NULL), MVAD_OK);
+    assert_int_equal(mvad_model_scale(model, &scale, NULL), MVAD_ERROR_FORMAT);
+    mvad_model_destroy(model);
+    free(path);
+    options.progress = NULL;
+    options.resume = 1;
+    train_whole("unscaled", &options);
+    options.resume = 0;
+    train_whole("plain", &options);
+    assert_same_run("unscaled", "plain");
 }
 
 int main(void)
@@ -223,6 +266,7 @@ int main(void)
         cmocka_unit_test(loader_gives_the_shuffled_samples),
         cmocka_unit_test(loader_names_a_file_it_cannot_read),
         cmocka_unit_test(a_scale_needs_finite_maps),
+        cmocka_unit_test(a_measurement_cut_short_is_made_up),
     };
     return cmocka_run_group_tests(tests, train_case_make, train_case_remove);
 }

@@ -35,6 +35,7 @@ struct run {
     const mvad_dataset *dataset;
     mvad_train_progress progress; /* of the last step */
     bool stop;                    /* asked for by options->progress */
+    bool unscaled;                /* and that while the scale of the scores was measured */
     mvad_status log_status;       /* of writing an evaluation's rows */
     mvad_error log_error;
     int64_t first_step, step;    /* where this run began, and how many steps are done */
@@ -292,13 +293,20 @@ static bool is_finished(const struct run *run)
     return run->step == run->schedule.steps && !evaluation_is_due(run);
 }
 
-/* The model is on the disk already: what goes wrong here costs no training. */
+static bool take_scale_progress(void *user)
+{
+    return report_progress(user);
+}
+
+/* The model is on the disk already: what goes wrong here, or is stopped, costs no training. */
 static mvad_status finish(struct run *run, mvad_error *error)
 {
     mvad_score_scale scale;
     if (run->step == run->first_step && !mvad_model_scale(run->model, &scale, NULL)) return MVAD_OK;
-    mvad_status status = score_scale_measure(run->model, run->device, &run->set, error);
-    return status ? status : mvad_model_save(run->model, run->model_path, error);
+    mvad_status status = score_scale_measure(run->model, run->device, &run->set,
+                                             take_scale_progress, run, &run->unscaled, error);
+    if (!status && !run->unscaled) status = mvad_model_save(run->model, run->model_path, error);
+    return status;
 }
 
 static mvad_status go(struct run *run, mvad_error *error)
@@ -334,7 +342,7 @@ mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_datase
                       .evaluations = {.file = -1}};
     status = begin(&run, device, dataset, error);
     if (!status) status = go(&run, error);
-    if (!status) *finished = is_finished(&run);
+    if (!status) *finished = is_finished(&run) && !run.unscaled;
     loader_destroy(run.loader);
     mvad_trainer_destroy(run.trainer);
     runlog_close(&run.log);

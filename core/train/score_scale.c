@@ -52,7 +52,8 @@ static mvad_status take_sample(struct measurement *m, const struct dataset *data
 }
 
 mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
-                                const struct training_set *set, mvad_error *error)
+                                const struct training_set *set, bool (*stop)(void *user),
+                                void *user, bool *stopped, mvad_error *error)
 {
     const int32_t size = mvad_model_config(model).image_size;
     const size_t count = set->count < SCALE_SAMPLES ? set->count : SCALE_SAMPLES;
@@ -61,6 +62,7 @@ mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
         .views = (size_t)set->views,
         .pixels = (size_t)size * (size_t)size,
         .highest = -INFINITY};
+    *stopped = false;
     const size_t picked = count * m.views * (m.pixels / PIXEL_STEP + 1) * sizeof *m.samples;
     mvad_status status = map_runner_reserve(&m.runner, m.views, error);
     if (status) return status;
@@ -68,9 +70,11 @@ mvad_status score_scale_measure(mvad_model *model, mvad_device *device,
     m.samples = memory_allocate(picked);
     if (!m.images || !m.samples)
         status = error_out_of_memory(error, "scores of training samples", picked);
-    for (size_t i = 0; i < count && !status; i++)
+    for (size_t i = 0; i < count && !status && !*stopped; i++) {
         status = take_sample(&m, set->dataset, set->samples[i * set->count / count], size, error);
-    if (!status && m.count) {
+        *stopped = !status && stop(user);
+    }
+    if (!status && !*stopped && m.count) {
         qsort(m.samples, m.count, sizeof *m.samples, compare);
         const float low = m.samples[m.count / 2], reach = SCALE_MARGIN * (m.highest - low);
         const mvad_score_scale scale = {low, low + reach, low + 2 * reach};
