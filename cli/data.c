@@ -125,8 +125,11 @@ int verb_data(const char *program, const struct command *command, int argc, char
     if (code == OPTIONS_READ && !named)
         code =
             command_fail(&caller, EXIT_USAGE, "data: say what to do: mvad data check --data PATH");
-    if (code == OPTIONS_READ && !data.value)
+    if (code == OPTIONS_READ && (!data.value || !*data.value))
         code = command_fail(&caller, EXIT_USAGE, "data check: --data is missing");
+    if (code == OPTIONS_READ && (threads.value < 0 || threads.value > 1024))
+        code = command_fail(&caller, EXIT_USAGE, "--threads is %d; it must be 0 to 1024",
+                            threads.value);
     if (code == OPTIONS_READ && mvad_dataset_open(data.value, &options, &dataset, &error))
         code = command_error(&caller, &error);
     if (code == OPTIONS_READ) code = check(&caller, dataset, threads.value, json);

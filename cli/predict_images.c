@@ -20,6 +20,7 @@ struct judging {
     mvad_picture_options picture;
     mvad_file_names *names; /* of the heat maps */
     FILE *jsonl;            /* NULL without */
+    off_t whole_lines;      /* bytes of jsonl that are; -1 where it is no file */
     size_t parts, rejected, unjudged;
     int code; /* OPTIONS_READ until something could not be written */
 };
@@ -166,6 +167,7 @@ static int32_t take_part(const mvad_part_result *part, void *user)
         j->code = flush(j, stdout, NULL);
     }
     if (j->jsonl && j->code == OPTIONS_READ) {
+        j->whole_lines = ftello(j->jsonl);
         if (!part_print_json(j->jsonl, part, j->threshold))
             j->code = command_fail(j->caller, EXIT_FAILED, "out of memory");
         else
@@ -211,10 +213,14 @@ static int judge(struct judging *j)
     return j->unjudged ? EXIT_UNREADABLE : EXIT_DONE;
 }
 
-/* Some systems tell only now that there was no room. */
+/* Some systems tell only now that there was no room. Of a line that did not fit, nothing stays. */
 static int close_jsonl(struct judging *j, int code)
 {
-    if (!j->jsonl || j->jsonl == stdout || !fclose(j->jsonl)) return code;
+    if (!j->jsonl || j->jsonl == stdout) return code;
+    const bool cut = ferror(j->jsonl) && j->whole_lines >= 0;
+    const bool closed = fclose(j->jsonl) == 0;
+    if (cut && truncate(j->options->jsonl.value, j->whole_lines)) code = EXIT_FAILED;
+    if (closed || code == EXIT_FAILED) return code;
     const int failed = command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s",
                                     j->options->jsonl.value, strerror(errno));
     return code == EXIT_DONE ? failed : code;

@@ -28,7 +28,6 @@ void train_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is to be seen as a failed write */
 }
 
 int train_interrupted(void)

@@ -29,6 +29,7 @@ static void wrong_usage(void **state)
     expect_error(2, MVAD " info --projection q", "'q'; known: none, qkv");
     expect_error(2, MVAD " info --batch 0", "--batch is 0");
     expect_error(2, MVAD " info --threads -1", "-1 threads");
+    expect_error(2, MVAD " data check --data x --threads -1", "--threads is -1");
     expect_error(2, MVAD " info extra", "unexpected argument 'extra'");
     expect_error(2, MVAD " init", "--out is missing");
     expect_error(2, MVAD " init --out @x --seed -1", "--seed: '-1'");
@@ -122,6 +123,10 @@ static void results_that_cannot_be_written(void **state)
         1, MVAD " predict --model @m.safetensors --tensor @in.safetensors --dump @no/such/out");
     assert_one_line(&output, "mvad: ", "no/such/out");
     output_free(&output);
+
+    struct output large = expect_run(1, "ulimit -f 8; " MVAD " init --out @large " SMALL);
+    assert_one_line(&large, "mvad: ", "large: cannot write: File too large");
+    output_free(&large);
 
     struct output full = expect_run(1, MVAD " devices >/dev/full");
     assert_one_line(&full, "mvad: ", "standard output: No space left");

@@ -173,6 +173,24 @@ static void outputs_that_cannot_be_written(void **state)
     free(heat);
 }
 
+static void a_line_that_does_not_fit_leaves_nothing(void **state)
+{
+    (void)state;
+    struct output output =
+        expect_run(1,
+                   "ulimit -f 4; " MVAD_PROGRAM
+                   " predict --model @m.safetensors --data %s --threshold 9 --jsonl @cut.jsonl",
+                   program_data);
+    assert_one_line(&output, "mvad: ", "cut.jsonl: cannot write: File too large");
+    size_t size;
+    char *path = scratch_path("cut.jsonl"), *lines = (char *)read_bytes(path, &size);
+    assert_in_range(size, 1, 4096);
+    assert_int_equal(lines[size - 1], '\n');
+    free(lines);
+    free(path);
+    output_free(&output);
+}
+
 static void wrong_usage(void **state)
 {
     (void)state;
@@ -193,6 +211,7 @@ static void wrong_usage(void **state)
     expect_predict_error(2, "--heatmap-size", "x.png --heatmap-size -1");
     expect_predict_error(2, "17 photographs", "a b c d e f g h i j k l m n o p q --threshold 1");
     expect_predict_error(3, "/nonexistent", "--data /nonexistent --threshold 1");
+    expect_predict_error(2, "has no class ''", "--data %s --classes '' --threshold 1", program_data);
     expect_predict_error(3, "no part", "--data %s --classes idle --threshold 1", program_data);
     expect_error(2, MVAD_PROGRAM " eval --model m --data d x", "unexpected argument 'x'");
     struct output output = run_predict(0, "--help");
@@ -208,6 +227,7 @@ int main(void)
         cmocka_unit_test(thresholds_come_from_the_model),
         cmocka_unit_test(colours_come_from_the_model),
         cmocka_unit_test(outputs_that_cannot_be_written),
+        cmocka_unit_test(a_line_that_does_not_fit_leaves_nothing),
         cmocka_unit_test(wrong_usage),
     };
     return cmocka_run_group_tests(tests, program_make, program_remove);

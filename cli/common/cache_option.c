@@ -1,6 +1,5 @@
 #include "cli/common/cache_option.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -23,7 +22,6 @@ int cache_option_open(const struct caller *caller, const char *folder, int32_t i
     options.threads = threads;
     options.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
     options.user = &line_open;
-    signal(SIGXFSZ, SIG_IGN);
     mvad_status status = mvad_dataset_cache(dataset, &options, NULL, &error);
     if (line_open) fputc('\n', stderr);
     /* Sources that cannot be read are not the cache's business: it is what cannot be written. */

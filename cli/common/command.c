@@ -78,6 +78,7 @@ int command_main(const char *program, const char *about, const struct command *c
     /* A reader that went away is to be seen as a failed write, not to end the program without a
      * word. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* likewise a file that may not grow */
     int code = dispatch(&caller, about, commands, argc, argv);
     errno = 0;
     int flushed = fflush(stdout);

@@ -111,7 +111,8 @@ static int compare_records(const void *first, const void *second)
 static mvad_status check_classes(struct record_set *set, const struct dataset *dataset)
 {
     const char *list = set->options->classes;
-    while (list && *list) {
+    if (!list) return MVAD_OK;
+    do {
         size_t length = strcspn(list, ","), i = 0;
         for (; i < dataset->class_count; i++) {
             const char *name = dataset->classes[i].name;
@@ -121,7 +122,7 @@ static mvad_status check_classes(struct record_set *set, const struct dataset *d
             return error_set(set->error, MVAD_ERROR_INVALID_ARGUMENT, "%s: has no class '%.*s'",
                              file_label(set->options->root), length < 100 ? (int)length : 100, list);
         list += length + (list[length] == ',');
-    }
+    } while (*list);
     return MVAD_OK;
 }
 
