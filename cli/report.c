@@ -168,7 +168,8 @@ int verb_report(const char *program, const struct command *command, int argc, ch
     config_options_init(&o.config);
     device_options_init(&o.device);
     struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &o.model, 0, "Model file (required)", "FILE"},
+        {"model", 'm', POPT_ARG_STRING, &o.model, 0,
+         "Model file, or the folder of a run (required)", "PATH"},
         {"data", 0, POPT_ARG_STRING, &o.data, 0, "Data set: a folder or a manifest (required)",
          "PATH"},
         {"results", 0, POPT_ARG_STRING, &o.results, 0,

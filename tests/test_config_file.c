@@ -133,7 +133,7 @@ static void a_dump_tells_what_was_given(void **state)
 {
     (void)state;
     char *none = printed(MVAD " predict --dump-config");
-    assert_non_null(strstr(none, "\n# Model file (required)\n# model =\n"));
+    assert_non_null(strstr(none, "\n# Model file, or the folder of a run (required)\n# model =\n"));
     assert_non_null(strstr(none, "\n# batch = 1\n"));
     assert_non_null(strstr(none, "\n# route-projection = false\n"));
     /* The model file says these; a dump that gave them would contradict it. */
