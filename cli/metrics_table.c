@@ -158,6 +158,10 @@ static void fill_json(const mvad_metrics_row *row, cJSON *json)
             cJSON_AddNullToObject(metrics, mvad_metric_key((mvad_metric)m));
         else
             cJSON_AddNumberToObject(metrics, mvad_metric_key((mvad_metric)m), row->value[m]);
+    cJSON *bounds = cJSON_AddObjectToObject(json, "error_bounds");
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        if (row->error[m] > 0)
+            cJSON_AddNumberToObject(bounds, mvad_metric_key((mvad_metric)m), row->error[m]);
 }
 
 void metrics_table_to_json(const struct metrics_table *table, cJSON *json)
@@ -188,12 +192,16 @@ static const char *read_row(const cJSON *json, mvad_metrics_row *row)
         !read_count(cJSON_GetObjectItemCaseSensitive(json, "views"), &row->views))
         return "has a class without its numbers of samples and views";
     const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(json, "metrics");
+    const cJSON *bounds = cJSON_GetObjectItemCaseSensitive(json, "error_bounds");
     for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
         const cJSON *value =
             cJSON_GetObjectItemCaseSensitive(metrics, mvad_metric_key((mvad_metric)m));
         row->value[m] = cJSON_IsNumber(value) ? value->valuedouble : NAN;
         if (!cJSON_IsNull(value) && !(row->value[m] >= 0 && row->value[m] <= 1))
             return "has a class in which a metric is missing, or neither null nor from 0 to 1";
+        const cJSON *bound =
+            cJSON_GetObjectItemCaseSensitive(bounds, mvad_metric_key((mvad_metric)m));
+        row->error[m] = cJSON_IsNumber(bound) && bound->valuedouble > 0 ? bound->valuedouble : 0;
     }
     return NULL;
 }
@@ -251,8 +259,10 @@ void metrics_table_combine(const struct metrics_table *a, const struct metrics_t
     for (size_t i = 0; i + 1 < a->count; i++) {
         mvad_metrics_row row = a->rows[i];
         const mvad_metrics_row *other = metrics_table_find(b, row.name);
-        for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+        for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
             row.value[m] = (row.value[m] + other->value[m]) / 2; /* a NaN stays one */
+            row.error[m] = (row.error[m] + other->error[m]) / 2;
+        }
         metrics_table_add(&row, mean);
     }
     metrics_table_add_mean(mean);
@@ -267,12 +277,15 @@ void metrics_table_add_mean(struct metrics_table *table)
         for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
             if (isnan(row->value[m])) continue;
             total.value[m] += row->value[m];
+            total.error[m] += row->error[m];
             defined[m]++;
         }
         total.samples += row->samples;
         total.views += row->views;
     }
-    for (int m = 0; m < MVAD_METRIC_COUNT; m++)
+    for (int m = 0; m < MVAD_METRIC_COUNT; m++) {
         total.value[m] = defined[m] ? total.value[m] / defined[m] : NAN;
+        total.error[m] = defined[m] ? total.error[m] / defined[m] : 0;
+    }
     metrics_table_add(&total, table);
 }

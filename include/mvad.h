@@ -582,7 +582,9 @@ MVAD_API const char *mvad_metric_key(mvad_metric metric);
 typedef struct mvad_metrics_row {
     const char *name;                /* a class, or "mean"; valid during the call */
     double value[MVAD_METRIC_COUNT]; /* 0 to 1; NaN where one of the two labels is missing */
-    uint64_t samples, views;         /* tested */
+    double error[MVAD_METRIC_COUNT]; /* how far from exact `value` can be; not 0 only for metrics of pixels whose
+                                        distinct scores outnumber the memory kept for them */
+    uint64_t samples, views; /* tested */
 } mvad_metrics_row;
 
 /* Valid during the call. */

@@ -1,6 +1,7 @@
 /* The ten metrics of a data set's test split: one pass over its samples. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/error.h"
 #include "core/data/handle.h"
@@ -155,7 +156,8 @@ static mvad_status measure_class(struct evaluation *e, size_t class_index, struc
 static void visit_row(const struct metrics_row *values, mvad_metrics_row *row,
                       void (*visit)(const mvad_metrics_row *row, void *user), void *user)
 {
-    for (int m = 0; m < MVAD_METRIC_COUNT; m++) row->value[m] = values->value[m];
+    memcpy(row->value, values->value, sizeof row->value);
+    memcpy(row->error, values->error, sizeof row->error);
     visit(row, user);
 }
 

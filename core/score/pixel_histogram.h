@@ -18,8 +18,8 @@
  * Error. None while shift is 0. Above, only the order of scores that share a bin is lost, and only
  * bins with both labels matter; curve.h bounds the effect on each metric from the counts
  * themselves, and pixel_histogram_measure returns that bound. With the default memory, scores
- * spread over six powers of two have 2^16 bins between a power of two and the next, a relative
- * resolution of 1.5e-5, and the bound is of the order of 1e-5. Scores that crowd into a sliver of a
+ * spread over six powers of two have 2^18 bins between a power of two and the next, a relative
+ * resolution of 4e-6, and the bound is of the order of 1e-5. Scores that crowd into a sliver of a
  * much wider range (half of them within 1e-5 of each other, the rest over many powers of two) can
  * exceed 1e-4; the bound then says so, and more memory cures it.
  */
@@ -32,8 +32,8 @@
 #include "core/score/curve.h"
 #include "mvad.h"
 
-/* A good size: half a million bins. */
-#define PIXEL_HISTOGRAM_BYTES ((size_t)12 << 20)
+/* A good size: two million bins. */
+#define PIXEL_HISTOGRAM_BYTES ((size_t)48 << 20)
 
 struct pixel_histogram;
 
