@@ -1,16 +1,41 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/common/json.h"
 #include "cli/common/options.h"
 #include "cli/verbs.h"
 
-/* Ids to try; one that this build or machine lacks is left out of the list. */
-static const char *const candidates[] = {"cpu"};
+struct listing {
+    cJSON *json; /* NULL: lines */
+    const struct caller *caller;
+    int found;
+};
 
 static void print_row(const mvad_device_info *info)
 {
     printf("%-10s %-44s %7d %7.1f GB  %s\n", info->id, info->name, info->threads,
            (double)info->memory_bytes / 1e9, info->details);
+}
+
+static void take_device(const mvad_device_info *info, void *user)
+{
+    struct listing *listing = user;
+    listing->found++;
+    if (listing->json)
+        cJSON_AddItemToArray(listing->json, json_device(info));
+    else
+        print_row(info);
+}
+
+static void tell_missing(const char *backend, const char *reason, void *user)
+{
+    const struct listing *listing = user;
+    const size_t length = strlen(backend);
+    /* Reasons from a driver name the backend themselves. */
+    if (strncmp(reason, backend, length) || reason[length] != ':')
+        fprintf(stderr, "%s: %s: %s\n", listing->caller->program, backend, reason);
+    else
+        fprintf(stderr, "%s: %s\n", listing->caller->program, reason);
 }
 
 int verb_devices(const char *program, const struct command *command, int argc, char **argv)
@@ -21,25 +46,14 @@ int verb_devices(const char *program, const struct command *command, int argc, c
         {"json", 0, POPT_ARG_NONE, &json, 0, "Print JSON", NULL}, OPTION_HELP, POPT_TABLEEND};
     int code = options_parse(&caller, table, argc, argv);
     if (code != OPTIONS_READ) return code;
-    cJSON *list = json ? cJSON_CreateArray() : NULL;
-    int found = 0;
+    struct listing listing = {.json = json ? cJSON_CreateArray() : NULL, .caller = &caller};
+    mvad_error error;
     if (!json) printf("%-10s %-44s %7s %10s  %s\n", "id", "name", "threads", "memory", "details");
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        mvad_device *device = NULL;
-        mvad_device_info info;
-        mvad_error error;
-        if (mvad_device_open(candidates[i], 0, &device, &error) ||
-            mvad_device_describe(device, &info, &error)) {
-            command_error(&caller, &error);
-        } else {
-            found++;
-            if (json)
-                cJSON_AddItemToArray(list, json_device(&info));
-            else
-                print_row(&info);
-        }
-        mvad_device_close(device);
+    mvad_status status = mvad_device_list(take_device, tell_missing, &listing, &error);
+    if (status) {
+        cJSON_Delete(listing.json);
+        return command_error(&caller, &error);
     }
-    code = json ? json_print(&caller, list) : EXIT_DONE;
-    return found ? code : EXIT_NO_DEVICE;
+    code = json ? json_print(&caller, listing.json) : EXIT_DONE;
+    return listing.found ? code : EXIT_NO_DEVICE;
 }

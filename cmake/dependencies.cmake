@@ -47,5 +47,23 @@ if(NOT MVAD_HAVE_CBLAS)
                       "On Debian: apt install libopenblas-openmp-dev.")
 endif()
 
+# The OpenCL backend is left out where its libraries are missing; `mvad devices` then says so.
+option(MVAD_OPENCL "Build the OpenCL backend where the ICD loader and CLBlast are found" ON)
+set(MVAD_HAVE_OPENCL OFF)
+if(MVAD_OPENCL)
+  pkg_check_modules(OPENCL QUIET IMPORTED_TARGET GLOBAL OpenCL)
+  pkg_check_modules(CLBLAST QUIET IMPORTED_TARGET GLOBAL clblast)
+  if(OPENCL_FOUND AND CLBLAST_FOUND)
+    set(MVAD_HAVE_OPENCL ON)
+    message(STATUS "Found OpenCL ${OPENCL_VERSION} and CLBlast ${CLBLAST_VERSION}")
+  else()
+    message(STATUS "The OpenCL backend is left out: it needs the ICD loader's development files and CLBlast. "
+                   "On Debian: apt install ocl-icd-opencl-dev libclblast-dev")
+  endif()
+endif()
+
 add_library(mvad_dependencies INTERFACE)
 target_link_libraries(mvad_dependencies INTERFACE ${MVAD_BLAS} PkgConfig::CJSON OpenMP::OpenMP_C m)
+if(MVAD_HAVE_OPENCL)
+  target_link_libraries(mvad_dependencies INTERFACE PkgConfig::OPENCL PkgConfig::CLBLAST)
+endif()

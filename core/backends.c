@@ -1,6 +1,7 @@
 /* The one file that names the backends of this build, and the device functions of the public API.
  * */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,42 @@
 #include "core/graph/backend.h"
 
 extern const struct backend cpu_backend;
+#ifdef MVAD_HAVE_OPENCL
+extern const struct backend opencl_backend;
+#endif
 
-const struct backend *const backend_registry[] = {&cpu_backend, NULL};
+const struct backend *const backend_registry[] = {
+    &cpu_backend,
+#ifdef MVAD_HAVE_OPENCL
+    &opencl_backend,
+#endif
+    NULL,
+};
+
+/* Backends that this build lacks, with the reason. */
+static const struct {
+    const char *name, *reason;
+} left_out[] = {
+#ifndef MVAD_HAVE_OPENCL
+    {"opencl", "this build was made without OpenCL (it needs the ICD loader's development files "
+               "and CLBlast)"},
+#endif
+    {NULL, NULL},
+};
+
+/* A backend of the list above, as an error. */
+static mvad_status unknown_backend(const char *id, size_t name_length, mvad_error *error)
+{
+    for (size_t i = 0; left_out[i].name; i++)
+        if (strlen(left_out[i].name) == name_length && !strncmp(left_out[i].name, id, name_length))
+            return error_set(error, MVAD_ERROR_DEVICE, "%s: %s", id, left_out[i].reason);
+    char names[64] = "";
+    for (const struct backend *const *b = backend_registry; *b; b++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "",
+                 (*b)->name);
+    return error_set(error, MVAD_ERROR_DEVICE, "%s: this build has no such device; it has: %s", id,
+                     names);
+}
 
 /* Splits "name" or "name:index". */
 static mvad_status parse_id(const char *id, const struct backend **backend, int32_t *index,
@@ -30,7 +65,21 @@ static mvad_status parse_id(const char *id, const struct backend **backend, int3
             return MVAD_OK;
         }
     }
-    return error_set(error, MVAD_ERROR_DEVICE, "%s: this build has no such device; it has: cpu", id);
+    return unknown_backend(id, name_length, error);
+}
+
+mvad_status mvad_device_list(void (*found)(const mvad_device_info *info, void *user),
+                             void (*missing)(const char *backend, const char *reason, void *user),
+                             void *user, mvad_error *error)
+{
+    if (!found) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "found is NULL");
+    for (const struct backend *const *b = backend_registry; *b; b++) {
+        mvad_error reason;
+        if ((*b)->list(found, user, &reason) && missing) missing((*b)->name, reason.message, user);
+    }
+    for (size_t i = 0; left_out[i].name && missing; i++)
+        missing(left_out[i].name, left_out[i].reason, user);
+    return error_clear(error);
 }
 
 mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **device,
@@ -39,7 +88,7 @@ mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **devi
     if (!device) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device is NULL");
     *device = NULL;
     if (!id) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device id is NULL");
-    const struct backend *backend;
+    const struct backend *backend = NULL;
     int32_t index;
     mvad_status status = parse_id(id, &backend, &index, error);
     if (status) return status;

@@ -180,15 +180,22 @@ MVAD_API void mvad_tensors_destroy(mvad_tensors *tensors);
 typedef struct mvad_device mvad_device;
 
 typedef struct mvad_device_info {
-    char id[32];           /* "cpu" */
+    char id[32];           /* "cpu", "opencl:0" */
     char name[128];        /* the processor's name */
     char details[256];     /* instruction set and libraries in use */
     int32_t threads;       /* worker threads; 0 where it means nothing */
     uint64_t memory_bytes; /* memory of the device */
 } mvad_device_info;
 
-/* Opens a device by id ("cpu"). threads: workers of a CPU device, 0 for one a core. Unknown id:
- * MVAD_ERROR_DEVICE. */
+/* Calls `found` for each device that can be opened, and `missing` (may be NULL) for each backend that
+ * has none, with a line that says why: no driver, no device, not part of this build. */
+MVAD_API mvad_status mvad_device_list(void (*found)(const mvad_device_info *info, void *user),
+                                      void (*missing)(const char *backend, const char *reason,
+                                                      void *user),
+                                      void *user, mvad_error *error);
+
+/* Opens a device by id ("cpu", "opencl:0"). threads: workers of a CPU device, 0 for one a core; other
+ * devices ignore it. Unknown id: MVAD_ERROR_DEVICE. */
 MVAD_API mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **device,
                                       mvad_error *error);
 MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device_info *info,

@@ -150,6 +150,18 @@ static void cpu_describe(const void *state, mvad_device_info *info)
     info->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static mvad_status cpu_list(void (*visit)(const mvad_device_info *info, void *user), void *user,
+                            mvad_error *error)
+{
+    struct cpu_device device = {.threads = omp_get_num_procs()};
+    mvad_status status = choose_level(&device, error);
+    if (status) return status;
+    mvad_device_info info = {0};
+    cpu_describe(&device, &info);
+    visit(&info, user);
+    return MVAD_OK;
+}
+
 /* Large buffers ask for huge pages: a training step's arena is read end to end many times. */
 static mvad_status cpu_alloc(void *state, size_t bytes, void **buffer, mvad_error *error)
 {
@@ -210,7 +222,10 @@ static mvad_status cpu_query(void *state, const struct graph *graph, const struc
     const struct cpu_device *device = state;
     const struct cpu_op *kernel = (*table_for(device, graph))[node->op];
     struct cpu_call call = describe_call(device, graph, node);
-    const char *why = !kernel ? "no kernel" : kernel->supports ? kernel->supports(&call) : NULL;
+    const char *why = graph->real == DTYPE_F16 ? "computes in f32 and f64 only"
+                      : !kernel                ? "no kernel"
+                      : kernel->supports       ? kernel->supports(&call)
+                                               : NULL;
     if (why)
         return error_set(error, MVAD_ERROR_UNSUPPORTED, "cpu: %s (%s): %s", op_name(node->op),
                          graph->scopes[node->scope], why);
@@ -317,6 +332,7 @@ static mvad_status cpu_gemm_rate(void *state, int64_t size, int32_t repeats,
 
 const struct backend cpu_backend = {
     .name = "cpu",
+    .list = cpu_list,
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,

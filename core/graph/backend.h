@@ -15,6 +15,11 @@ struct run_profile {
 struct backend {
     const char *name; /* the part of a device id before the colon */
 
+    /* Calls visit for each device there is, without opening it. A status, with the reason, where
+     * there is none. */
+    mvad_status (*list)(void (*visit)(const mvad_device_info *info, void *user), void *user,
+                        mvad_error *error);
+
     /* Opens the index-th device. threads: workers, 0 for one a core; ignored where it means
      * nothing. */
     mvad_status (*open)(int32_t index, int32_t threads, void **device, mvad_error *error);

@@ -15,7 +15,7 @@ typedef uint32_t value_id;
 #define NODE_MAX_INPUTS 8
 #define NODE_MAX_OUTPUTS 4
 
-enum dtype { DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_U32 };
+enum dtype { DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_I32, DTYPE_U32 };
 
 /* Where a value lives. Everything but the arena is laid out by the core before planning: `offset`
  * is then set. */
@@ -73,7 +73,8 @@ struct graph {
     size_t name_count, name_capacity;
     struct fold *folds;
     size_t fold_count, fold_capacity;
-    enum dtype real; /* DTYPE_F32 or DTYPE_F64: of every value that is not an index or a counter */
+    enum dtype real; /* of every value that is not an index or a counter; DTYPE_F16: how values are
+                        stored, kernels compute in float */
     size_t segment_bytes[SEGMENT_COUNT];
     uint32_t next_salt; /* of the next dropout node */
     size_t forward_node_count; /* nodes before the first one graph_differentiate appended; node_count if it was not called */

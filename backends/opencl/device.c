@@ -1,0 +1,208 @@
+/* Opening and closing a device, its memory, its matrix product's rate, and the table of functions the
+ * core knows. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/opencl/run.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/memory.h"
+
+static void opencl_close(void *state)
+{
+    struct opencl_device *device = state;
+    if (!device) return;
+    opencl_tuning_free(device);
+    if (device->queue) clFinish(device->queue);
+    opencl_programs_release(device);
+    /* The BLAS keeps programs of this context, which must go before it. */
+    opencl_product_forget();
+    if (device->profiling) clReleaseCommandQueue(device->profiling);
+    if (device->queue) clReleaseCommandQueue(device->queue);
+    if (device->context) clReleaseContext(device->context);
+    free(device);
+}
+
+static mvad_status opencl_open(int32_t index, int32_t threads, void **state, mvad_error *error)
+{
+    (void)threads;
+    struct opencl_place places[OPENCL_MAX_DEVICES];
+    int32_t count;
+    *state = NULL;
+    mvad_status status = opencl_find(places, &count, error);
+    if (status) return status;
+    if (index >= count)
+        return error_set(error, MVAD_ERROR_DEVICE,
+                         "opencl:%d: there %s %d OpenCL device%s, opencl:0%s", index,
+                         count == 1 ? "is" : "are", count, count == 1 ? "" : "s",
+                         count == 1 ? "" : " and so on");
+    struct opencl_device *device = malloc(sizeof *device);
+    if (!device) return error_out_of_memory(error, "opencl device", sizeof *device);
+    cl_int code = CL_SUCCESS;
+    status = opencl_identify(&places[index], index, device, error);
+    if (status) goto cleanup;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)device->place.platform, 0};
+    device->context = clCreateContext(properties, 1, &device->place.device, NULL, NULL, &code);
+    if (!code)
+        device->queue = clCreateCommandQueue(device->context, device->place.device, 0, &code);
+    status = code ? opencl_fail(device, "opening", code, error) : opencl_tuning_load(device, error);
+cleanup:
+    if (status) {
+        opencl_close(device);
+        return status;
+    }
+    *state = device;
+    return MVAD_OK;
+}
+
+static void fill_info(const struct opencl_device *device, mvad_device_info *info)
+{
+    *info = (mvad_device_info){.memory_bytes = device->memory};
+    snprintf(info->id, sizeof info->id, "%s", device->id);
+    snprintf(info->name, sizeof info->name, "%.127s", device->name);
+    snprintf(info->details, sizeof info->details, "%.90s, driver %.60s, %u units%s%s",
+             device->platform, device->driver, device->compute_units, device->fp64 ? ", fp64" : "",
+             device->fp16 ? ", fp16" : "");
+}
+
+static void opencl_describe(const void *state, mvad_device_info *info)
+{
+    fill_info(state, info);
+}
+
+static mvad_status opencl_list(void (*visit)(const mvad_device_info *info, void *user), void *user,
+                               mvad_error *error)
+{
+    struct opencl_place places[OPENCL_MAX_DEVICES];
+    int32_t count;
+    mvad_status status = opencl_find(places, &count, error);
+    for (int32_t i = 0; i < count; i++) {
+        struct opencl_device device;
+        mvad_device_info info;
+        if (opencl_identify(&places[i], i, &device, error)) continue;
+        fill_info(&device, &info);
+        visit(&info, user);
+    }
+    return status;
+}
+
+/* Buffers are made lazily by many drivers, so that a model larger than the device would fail in the
+ * middle of a run: sizes are checked here. */
+static mvad_status opencl_alloc(void *state, size_t bytes, void **buffer, mvad_error *error)
+{
+    struct opencl_device *device = state;
+    *buffer = NULL;
+    if (bytes > device->largest_buffer)
+        return error_set(error, MVAD_ERROR_OUT_OF_MEMORY,
+                         "%s: needs a buffer of %.1f MB; the device's largest is %.1f MB",
+                         device->id, (double)bytes / 1e6, (double)device->largest_buffer / 1e6);
+    if (bytes > device->memory || device->allocated > device->memory - bytes)
+        return error_set(error, MVAD_ERROR_OUT_OF_MEMORY,
+                         "%s: needs %.1f MB beside the %.1f MB in use; the device has %.1f MB",
+                         device->id, (double)bytes / 1e6, (double)device->allocated / 1e6,
+                         (double)device->memory / 1e6);
+    cl_int code;
+    *buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code) {
+        char what[64];
+        snprintf(what, sizeof what, "a buffer of %.1f MB", (double)bytes / 1e6);
+        *buffer = NULL;
+        return opencl_fail(device, what, code, error);
+    }
+    device->allocated += bytes;
+    return MVAD_OK;
+}
+
+static void opencl_free(void *state, void *buffer)
+{
+    struct opencl_device *device = state;
+    size_t bytes = 0;
+    clFinish(device->queue);
+    if (!clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL))
+        device->allocated -= bytes < device->allocated ? bytes : device->allocated;
+    clReleaseMemObject(buffer);
+}
+
+static mvad_status opencl_write(void *state, void *buffer, size_t offset, const void *data,
+                                size_t bytes, mvad_error *error)
+{
+    struct opencl_device *device = state;
+    if (!bytes) return error_clear(error);
+    cl_int code =
+        clEnqueueWriteBuffer(device->queue, buffer, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
+    return code ? opencl_fail(device, "writing to its memory", code, error) : error_clear(error);
+}
+
+static mvad_status opencl_read(void *state, const void *buffer, size_t offset, void *data,
+                               size_t bytes, mvad_error *error)
+{
+    struct opencl_device *device = state;
+    if (!bytes) return error_clear(error);
+    cl_int code = clEnqueueReadBuffer(device->queue, (cl_mem)buffer, CL_TRUE, offset, bytes, data,
+                                      0, NULL, NULL);
+    return code ? opencl_fail(device, "reading its memory", code, error) : error_clear(error);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats,
+                                    double *macs_per_second, mvad_error *error)
+{
+    struct opencl_device *device = state;
+    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "matrix product: size 1 to 16384, repeats 1 to 1000");
+    const size_t count = (size_t)size * (size_t)size;
+    void *buffer = NULL;
+    float *numbers = memory_allocate(2 * count * sizeof *numbers);
+    double *seconds = malloc((size_t)repeats * sizeof *seconds);
+    mvad_status status = MVAD_OK;
+    if (!numbers || !seconds) status = error_out_of_memory(error, "matrix product", 2 * count * 4);
+    for (size_t i = 0; !status && i < 2 * count; i++) numbers[i] = (float)(i % 7) - 3;
+    if (!status) status = opencl_alloc(device, 3 * count * sizeof *numbers, &buffer, error);
+    if (!status)
+        status = opencl_write(device, buffer, 0, numbers, 2 * count * sizeof *numbers, error);
+    const struct opencl_product product = {.a = {buffer, 0, size, false},
+                                           .b = {buffer, count, size, false},
+                                           .c = {buffer, 2 * count, size, false},
+                                           .rows = size,
+                                           .columns = size,
+                                           .depth = size};
+    for (int32_t r = -1; r < repeats && !status; r++) { /* the first run builds and warms up */
+        double start = clock_seconds();
+        status = opencl_product_run(device, device->queue, &product, NULL, error);
+        if (!status) status = opencl_sync(device, error);
+        if (r >= 0) seconds[r] = clock_seconds() - start;
+    }
+    if (!status) {
+        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
+        *macs_per_second = (double)size * (double)size * (double)size / seconds[repeats / 2];
+    }
+    if (buffer) opencl_free(device, buffer);
+    free(numbers);
+    free(seconds);
+    return status;
+}
+
+const struct backend opencl_backend = {
+    .name = "opencl",
+    .list = opencl_list,
+    .open = opencl_open,
+    .close = opencl_close,
+    .describe = opencl_describe,
+    .alloc = opencl_alloc,
+    .free = opencl_free,
+    .write = opencl_write,
+    .read = opencl_read,
+    .query = opencl_query,
+    .bind = opencl_bind,
+    .unbind = opencl_unbind,
+    .run = opencl_run,
+    .sync = opencl_sync,
+    .gemm_rate = opencl_gemm_rate,
+};

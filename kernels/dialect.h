@@ -1,0 +1,69 @@
+/* What every kernel file begins with. Kernels are OpenCL C 1.2; those without vector types are also
+ * meant for nvcc.
+ *
+ * Options of a build:
+ *   MVAD_DOUBLE        real is double (needs cl_khr_fp64)
+ *   MVAD_HALF_STORAGE  values lie in memory as 16-bit floats; arithmetic stays in float
+ *
+ * An argument that is a value of the graph is a buffer and where in it the value begins, in
+ * elements: a pointer into the middle of a buffer would have to obey the device's alignment.
+ *
+ *     __kernel void relu(INPUT(x), OUTPUT(y), ulong count)
+ *     {
+ *         BEGIN(x);
+ *         BEGIN(y);
+ *         ..
+ *     }
+ */
+#ifndef KERNELS_DIALECT_H
+#define KERNELS_DIALECT_H
+
+#ifdef MVAD_DOUBLE
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+typedef double real;
+typedef ulong real_bits;
+#define as_real_bits as_ulong
+#else
+typedef float real;
+typedef uint real_bits;
+#define as_real_bits as_uint
+#endif
+
+#ifdef MVAD_HALF_STORAGE
+typedef half stored;
+#define LOAD(pointer, index) vload_half((size_t)(index), pointer)
+#define STORE(pointer, index, number) vstore_half(number, (size_t)(index), pointer)
+#else
+typedef real stored;
+#define LOAD(pointer, index) ((pointer)[index])
+#define STORE(pointer, index, number) (pointer)[index] = (number)
+#endif
+
+#define INPUT(name) __global const stored *name, ulong name##_begin
+#define OUTPUT(name) __global stored *name, ulong name##_begin
+/* The same of another type: statistics, indices, what kernels leave for each other. These are never
+ * stored as halves. */
+#define INPUT_OF(type, name) __global const type *name, ulong name##_begin
+#define OUTPUT_OF(type, name) __global type *name, ulong name##_begin
+#define BEGIN(name) name += name##_begin
+
+/* Multiplication and addition, in one rounding where the device is fast at it. */
+#ifdef FP_FAST_FMAF
+#define MULTIPLY_ADD(a, b, c) fma(a, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* The larger one; a NaN before any number, so that it reaches the output. */
+inline real larger(real a, real b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
+/* Lets a NaN through. */
+inline real rectify(real x)
+{
+    return x < 0 ? 0 : x;
+}
+
+#endif

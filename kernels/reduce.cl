@@ -1,0 +1,109 @@
+/* Sums over whole values in two stages of fixed order, and what is made of them: loss, gradient norm,
+ * the optimizer's step. */
+
+#define CHAINS 8 /* independent sums of a work item, which compilers put into vector lanes */
+
+/* Work item p sums, of the block p / lanes of `block` elements, every lanes-th run of CHAINS
+ * elements: blocks one after the other for a processor, neighbouring runs for neighbouring items of a
+ * GPU. `block` is a multiple of lanes * CHAINS. */
+#define SUM_OF_BLOCK(term)                                                                         \
+    const size_t p = get_global_id(0), first = p / lanes * block + p % lanes * CHAINS;             \
+    if (p >= (size_t)pieces) return;                                                               \
+    const size_t end = min((ulong)(p / lanes + 1) * block, count);                                 \
+    real sum[CHAINS] = {0};                                                                        \
+    size_t run = first;                                                                            \
+    for (; run + CHAINS <= end; run += lanes * CHAINS)                                             \
+        for (int k = 0; k < CHAINS; k++) {                                                         \
+            const size_t i = run + k;                                                              \
+            sum[k] += term;                                                                        \
+        }                                                                                          \
+    for (size_t i = run; i < min(run + CHAINS, end); i++) sum[0] += term;                              \
+    partial[p] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+
+inline real square(real x)
+{
+    return x * x;
+}
+
+__kernel void squared_differences(INPUT(t), INPUT(s), OUTPUT_OF(real, partial), ulong count,
+                                  ulong block, uint lanes, int pieces)
+{
+    BEGIN(t);
+    BEGIN(s);
+    BEGIN(partial);
+    SUM_OF_BLOCK(square(LOAD(t, i) - LOAD(s, i)))
+}
+
+__kernel void squares(INPUT(x), OUTPUT_OF(real, partial), ulong count, ulong block, uint lanes,
+                      int pieces)
+{
+    BEGIN(x);
+    BEGIN(partial);
+    SUM_OF_BLOCK(square(LOAD(x, i)))
+}
+
+/* One work item; four chains. */
+inline real add_partials(__global const real *partial, int pieces)
+{
+    real a = 0, b = 0, c = 0, d = 0;
+    int p = 0;
+    for (; p + 3 < pieces; p += 4) {
+        a += partial[p];
+        b += partial[p + 1];
+        c += partial[p + 2];
+        d += partial[p + 3];
+    }
+    for (; p < pieces; p++) a += partial[p];
+    return (a + b) + (c + d);
+}
+
+__kernel void mse_finish(INPUT_OF(real, partial), OUTPUT(loss), int pieces, real factor)
+{
+    BEGIN(partial);
+    BEGIN(loss);
+    STORE(loss, 0, factor * add_partials(partial, pieces));
+}
+
+__kernel void norm_finish(INPUT_OF(real, partial), OUTPUT(norm), int pieces)
+{
+    BEGIN(partial);
+    BEGIN(norm);
+    STORE(norm, 0, sqrt(add_partials(partial, pieces)));
+}
+
+/* factor: 2 * weight / count */
+__kernel void mse_grad(INPUT(dloss), INPUT(t), INPUT(s), OUTPUT(ds), ulong count, real factor)
+{
+    BEGIN(dloss);
+    BEGIN(t);
+    BEGIN(s);
+    BEGIN(ds);
+    const size_t i = get_global_id(0);
+    if (i < count) STORE(ds, i, LOAD(dloss, 0) * factor * (LOAD(s, i) - LOAD(t, i)));
+}
+
+/* hyper: enum adamw_hyper of core/graph/op.h, in its order. */
+__kernel void adamw(INPUT(gradient), INPUT(norm), INPUT(hyper), OUTPUT(p), OUTPUT(m), OUTPUT(v),
+                    ulong count)
+{
+    BEGIN(gradient);
+    BEGIN(norm);
+    BEGIN(hyper);
+    BEGIN(p);
+    BEGIN(m);
+    BEGIN(v);
+    const size_t i = get_global_id(0);
+    if (i >= count) return;
+    const real rate = LOAD(hyper, 0), beta1 = LOAD(hyper, 1), beta2 = LOAD(hyper, 2);
+    const real clip = LOAD(hyper, 7) / (LOAD(norm, 0) + (real)1e-6);
+    const real g = (clip > 1 ? 1 : clip) * LOAD(gradient, i); /* a NaN stays one */
+    const real m_new = beta1 * LOAD(m, i) + (1 - beta1) * g;
+    const real v_new = beta2 * LOAD(v, i) + (1 - beta2) * g * g;
+    const real bias1 = LOAD(hyper, 5), bias2 = LOAD(hyper, 6), old = LOAD(p, i);
+    STORE(m, i, m_new);
+    STORE(v, i, v_new);
+    /* Decay and step in one subtraction: 1 - decay would lose most of decay's digits in float. */
+    const real unbias = 1 / sqrt(bias2);
+    STORE(p, i, old - (rate * LOAD(hyper, 4) * old +
+                       rate / bias1 * m_new / (sqrt(v_new) * unbias + LOAD(hyper, 3))));
+}
