@@ -14,6 +14,7 @@ int main(int argc, char **argv)
         {"eval", "score the test samples of a data set: the ten metrics", verb_eval},
         {"synth", "render a data set of parts with and without defects", verb_synth},
         {"train", "learn from the good parts of a data set", verb_train},
+        {"tune", "measure which kernels serve a network best on a device", verb_tune},
         {0},
     };
     return command_main("mvad", "Finds defects on parts photographed from several sides.", commands,

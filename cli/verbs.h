@@ -7,6 +7,7 @@
 int verb_data(const char *program, const struct command *command, int argc, char **argv);
 int verb_devices(const char *program, const struct command *command, int argc, char **argv);
 int verb_eval(const char *program, const struct command *command, int argc, char **argv);
+int verb_tune(const char *program, const struct command *command, int argc, char **argv);
 int verb_synth(const char *program, const struct command *command, int argc, char **argv);
 int verb_train(const char *program, const struct command *command, int argc, char **argv);
 int verb_selftest(const char *program, const struct command *command, int argc, char **argv);

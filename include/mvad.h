@@ -206,6 +206,14 @@ MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device
 MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
                                            double *macs_per_second, mvad_error *error);
 
+/* Measures on the device which kernels serve an inference and a training step of `samples` samples
+ * best, instead of at the first use of each shape, and keeps it in the device's tuning file for all
+ * later runs. `report` gets a line for each choice. MVAD_ERROR_UNSUPPORTED where nothing is chosen by
+ * measuring (the CPU). */
+MVAD_API mvad_status mvad_device_tune(mvad_device *device, const mvad_config *config,
+                                      int32_t samples, void (*report)(const char *line, void *user),
+                                      void *user, mvad_error *error);
+
 /* Close after the sessions and trainers on it are destroyed. */
 MVAD_API void mvad_device_close(mvad_device *device);
 

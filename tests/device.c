@@ -15,17 +15,22 @@ static const char *device_id(void)
     return id && *id ? id : "cpu";
 }
 
+bool test_device_is_cpu(void)
+{
+    return !strcmp(device_id(), "cpu");
+}
+
 mvad_device *test_device_open(int32_t threads)
 {
     mvad_device *device = NULL;
     mvad_error error = {0};
     if (!mvad_device_open(device_id(), threads, &device, &error)) return device;
     print_message("%s\n", error.message);
-    if (!strcmp(device_id(), "cpu")) fail_msg("the CPU cannot be opened");
+    if (test_device_is_cpu()) fail_msg("the CPU cannot be opened");
     return NULL;
 }
 
 bool test_device_lacks(mvad_status status)
 {
-    return status == MVAD_ERROR_UNSUPPORTED && strcmp(device_id(), "cpu") != 0;
+    return status == MVAD_ERROR_UNSUPPORTED && !test_device_is_cpu();
 }

@@ -10,6 +10,8 @@
  * to be skipped. A CPU that cannot be opened fails the test. */
 mvad_device *test_device_open(int32_t threads);
 
+bool test_device_is_cpu(void);
+
 /* Whether this is the answer of a device, not the CPU, that lacks something a test needs, as double
  * precision: then the test is to be skipped. */
 bool test_device_lacks(mvad_status status);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backends/opencl/run.h"
+#include "backends/opencl/tuning.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
@@ -205,4 +206,5 @@ const struct backend opencl_backend = {
     .run = opencl_run,
     .sync = opencl_sync,
     .gemm_rate = opencl_gemm_rate,
+    .tune = opencl_tune,
 };

@@ -211,9 +211,6 @@ struct opencl_tile {
 };
 void opencl_tile_of(const struct opencl_device *device, struct opencl_tile *tile);
 
-/* The variant stored for this node's shape, or what the kind of device suggests. */
+/* The variant for this node's shape; measured where it is not known yet. */
 enum opencl_variant opencl_variant_of(const struct opencl_call *call);
-mvad_status opencl_tuning_load(struct opencl_device *device, mvad_error *error);
-void opencl_tuning_free(struct opencl_device *device);
-
 #endif

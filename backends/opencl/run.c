@@ -1,5 +1,6 @@
 /* A planned graph as a list of kernel launches whose arguments are set once; a run enqueues them. */
 #include "backends/opencl/run.h"
+#include "backends/opencl/tuning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,8 @@ mvad_status opencl_bind(void *state, const struct graph *graph, const struct pla
         if (call.kernel) clReleaseKernel(call.kernel);
         status = call.status;
     }
+    /* What planning this graph measured; not in the middle of a measurement. */
+    if (!status && !device->tuning->measuring) status = opencl_tuning_save(device, error);
     if (status) {
         opencl_unbind(device, bound);
         return status;

@@ -55,6 +55,11 @@ struct backend {
     /* Multiply-adds a second of a size^3 matrix product, median of `repeats`. */
     mvad_status (*gemm_rate)(void *device, int64_t size, int32_t repeats, double *macs_per_second,
                              mvad_error *error);
+
+    /* Measures anew what is chosen by measuring, for the nodes of these graphs, and keeps it for later
+     * devices of this kind. `report` gets a line for each choice. NULL: nothing is. */
+    mvad_status (*tune)(void *device, const struct graph *const *graphs, int count,
+                        void (*report)(const char *line, void *user), void *user, mvad_error *error);
 };
 
 /* The public handle. */
