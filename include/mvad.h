@@ -219,7 +219,8 @@ MVAD_API void mvad_device_close(mvad_device *device);
 
 typedef enum mvad_precision {
     MVAD_PRECISION_F32 = 0,
-    MVAD_PRECISION_F64, /* CPU only: for checking numbers */
+    MVAD_PRECISION_F64, /* CPU, and OpenCL devices with doubles: for checking numbers */
+    MVAD_PRECISION_F16, /* values stored in 16 bits, arithmetic in float; inference on OpenCL */
     MVAD_PRECISION_COUNT
 } mvad_precision;
 

@@ -43,6 +43,7 @@ void opencl_kernel(struct opencl_call *call, enum opencl_file file, const char *
     call->argument = 0;
     call->status = opencl_program_get(call->device, file, text, &program, call->error);
     if (call->status) return;
+    if (call->kernel) clReleaseKernel(call->kernel); /* of a launch that had nothing to compute */
     call->kernel = clCreateKernel(program, kernel, &code);
     if (code) call->kernel = NULL;
     fail(call, kernel, code);

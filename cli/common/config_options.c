@@ -186,10 +186,11 @@ int precision_read(const struct caller *caller, const char *text, mvad_precision
         *precision = (mvad_precision)i;
         if (!strcmp(text, precision_name(*precision))) return OPTIONS_READ;
     }
-    return command_fail(caller, EXIT_USAGE, "--precision '%s'; known: f32, f64", text);
+    return command_fail(caller, EXIT_USAGE, "--precision '%s'; known: f32, f64, f16", text);
 }
 
 const char *precision_name(mvad_precision precision)
 {
-    return precision == MVAD_PRECISION_F64 ? "f64" : "f32";
+    static const char *const names[MVAD_PRECISION_COUNT] = {"f32", "f64", "f16"};
+    return names[precision];
 }

@@ -50,7 +50,7 @@ const char *precision_name(mvad_precision precision);
 #define OPTION_PRECISION(text)                                                  \
     {                                                                           \
         "precision", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, (text), 0, \
-            "f32, or f64 to check numbers", "TYPE"                              \
+            "f32; f64 to check numbers; f16 to store values in 16 bits", "TYPE" \
     }
 
 #endif

@@ -1,9 +1,11 @@
 #include "core/graph/executor.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/half.h"
 #include "core/base/memory.h"
 
 struct executor {
@@ -146,18 +148,39 @@ mvad_status executor_read(struct executor *executor, value_id id, void *data, mv
                                  data, value_bytes(value), error);
 }
 
-/* The size of a real value that doubles are converted to or from, with a buffer for it. */
-static mvad_status conversion_buffer(const struct executor *executor, value_id id, float **buffer,
+/* Memory for a real value in its own type, which doubles are converted to or from; NULL for
+ * doubles. */
+static mvad_status conversion_buffer(const struct executor *executor, value_id id, void **buffer,
                                      mvad_error *error)
 {
     const struct value *value = &executor->graph.values[id];
     *buffer = NULL;
     if (value->dtype == DTYPE_F64) return MVAD_OK;
-    if (value->dtype != DTYPE_F32)
+    if (value->dtype != DTYPE_F32 && value->dtype != DTYPE_F16)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: not a floating-point value",
                          value->name ? value->name : "value");
     *buffer = memory_allocate(value_bytes(value));
     return *buffer ? MVAD_OK : error_out_of_memory(error, "conversion", value_bytes(value));
+}
+
+/* Doubles in the type of a value. What is too large for 16 bits is an error: it would become
+ * infinite. */
+static mvad_status convert_to(const struct value *value, const double *data, void *buffer,
+                              mvad_error *error)
+{
+    const int64_t count = value_count_elements(value);
+    if (value->dtype == DTYPE_F32) {
+        for (int64_t i = 0; i < count; i++) ((float *)buffer)[i] = (float)data[i];
+        return MVAD_OK;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (fabs(data[i]) > HALF_LARGEST)
+            return error_set(error, MVAD_ERROR_NUMERIC,
+                             "%s: %g does not fit the 16 bits of precision f16",
+                             value->name ? value->name : "value", data[i]);
+        ((uint16_t *)buffer)[i] = half_from_float((float)data[i]);
+    }
+    return MVAD_OK;
 }
 
 /* Writes doubles as the bytes of a value's size and type at its offset in a segment. */
@@ -166,16 +189,13 @@ static mvad_status write_double_to(struct executor *executor, enum segment segme
 {
     const struct value *value = &executor->graph.values[id];
     const struct mvad_device *device = executor->device;
-    float *buffer = NULL;
+    void *buffer = NULL;
     mvad_status status = conversion_buffer(executor, id, &buffer, error);
-    if (status) return status;
-    if (buffer) {
-        int64_t count = value_count_elements(value);
-        for (int64_t i = 0; i < count; i++) buffer[i] = (float)data[i];
-    }
-    status =
-        device->backend->write(device->state, executor->segments[segment], value->offset,
-                               buffer ? (const void *)buffer : data, value_bytes(value), error);
+    if (!status && buffer) status = convert_to(value, data, buffer, error);
+    if (!status)
+        status =
+            device->backend->write(device->state, executor->segments[segment], value->offset,
+                                   buffer ? (const void *)buffer : data, value_bytes(value), error);
     free(buffer);
     return status;
 }
@@ -194,15 +214,15 @@ static mvad_status read_double_from(struct executor *executor, enum segment segm
 {
     const struct value *value = &executor->graph.values[id];
     const struct mvad_device *device = executor->device;
-    float *buffer = NULL;
+    void *buffer = NULL;
     mvad_status status = conversion_buffer(executor, id, &buffer, error);
     if (status) return status;
     status = device->backend->read(device->state, executor->segments[segment], value->offset,
-                                   buffer ? (void *)buffer : data, value_bytes(value), error);
-    if (!status && buffer) {
-        int64_t count = value_count_elements(value);
-        for (int64_t i = 0; i < count; i++) data[i] = buffer[i];
-    }
+                                   buffer ? buffer : (void *)data, value_bytes(value), error);
+    const int64_t count = status || !buffer ? 0 : value_count_elements(value);
+    for (int64_t i = 0; i < count; i++)
+        data[i] = value->dtype == DTYPE_F16 ? float_from_half(((uint16_t *)buffer)[i])
+                                            : ((float *)buffer)[i];
     free(buffer);
     return status;
 }

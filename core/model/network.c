@@ -103,8 +103,11 @@ mvad_status network_build_training(const mvad_config *config, const mvad_trainer
                                    struct built_graph *built, mvad_error *error)
 {
     struct graph *graph = &built->graph;
-    graph_init(graph, options->precision == MVAD_PRECISION_F64 ? DTYPE_F64 : DTYPE_F32);
+    graph_init(graph, precision_dtype(options->precision));
     mvad_status status = check_batch(config, options->samples, options->views, error);
+    if (!status && options->precision == MVAD_PRECISION_F16)
+        status = error_set(error, MVAD_ERROR_UNSUPPORTED,
+                           "training computes in f32 and f64; 16-bit values are for inference");
     if (!status) status = check_training(options, error);
     if (status) return status;
     struct network network = {.graph = graph,

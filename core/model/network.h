@@ -49,6 +49,14 @@ value_id network_student_loss(struct network *network, value_id embedding,
 
 /* ---- whole graphs (network.c) ---- */
 
+/* How a precision's values are stored. */
+static inline enum dtype precision_dtype(mvad_precision precision)
+{
+    return precision == MVAD_PRECISION_F64   ? DTYPE_F64
+           : precision == MVAD_PRECISION_F16 ? DTYPE_F16
+                                             : DTYPE_F32;
+}
+
 /* A finished graph with what was counted before it was fused. */
 struct built_graph {
     struct graph graph;

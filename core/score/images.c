@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/half.h"
 #include "core/base/memory.h"
 
 /* Index in NCHW of every element in NHWC order, walked image by image. */
@@ -18,6 +19,9 @@ mvad_status images_write(struct executor *executor, value_id id, const float *im
     const struct value *value = &executor_graph(executor)->values[id];
     if (value->dtype == DTYPE_F64) {
         FOR_EACH_ELEMENT(value->dim, to, from)((double *)staging)[to] = images[from];
+    } else if (value->dtype == DTYPE_F16) {
+        FOR_EACH_ELEMENT(value->dim, to, from)
+        ((uint16_t *)staging)[to] = half_from_float(images[from]);
     } else {
         FOR_EACH_ELEMENT(value->dim, to, from)((float *)staging)[to] = images[from];
     }
@@ -32,6 +36,9 @@ mvad_status images_read(struct executor *executor, value_id id, float *values, m
     mvad_status status = executor_read(executor, id, raw, error);
     if (!status && value->dtype == DTYPE_F64) {
         FOR_EACH_ELEMENT(value->dim, from, to) values[to] = (float)((double *)raw)[from];
+    } else if (!status && value->dtype == DTYPE_F16) {
+        FOR_EACH_ELEMENT(value->dim, from, to)
+        values[to] = float_from_half(((uint16_t *)raw)[from]);
     } else if (!status) {
         FOR_EACH_ELEMENT(value->dim, from, to) values[to] = ((float *)raw)[from];
     }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/base/half.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensor data is used as it lies in the file");
 
@@ -50,19 +52,6 @@ static float float_from_bits(uint32_t bits)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-static float float_from_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t exponent = (half >> 10) & 31u, fraction = half & 0x3FFu;
-
-    if (exponent == 0) { /* zero or subnormal: fraction units of 2^-24, a normal float or zero */
-        float magnitude = (float)fraction * 0x1p-24f;
-        return sign ? -magnitude : magnitude;
-    }
-    if (exponent == 31) return float_from_bits(sign | 0x7F800000u | fraction << 13);
-    return float_from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
 }
 
 void stored_type_to_float(enum stored_type type, const uint8_t *stored, size_t count, float *values)
