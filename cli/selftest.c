@@ -31,6 +31,7 @@ static int run(const struct caller *caller, mvad_device *device, mvad_precision 
     mvad_error error;
     if (mvad_device_describe(device, &info, &error)) return command_error(caller, &error);
     mvad_status status = mvad_selftest(device, precision, print_row, &tally, &error);
+    if (status && !tally.run) return command_error(caller, &error);
     printf("%zu checks, %zu failed: %s (%s, %s), %s, %d threads\n", tally.run, tally.failed,
            info.id, info.name, info.details, precision_name(precision), info.threads);
     if (status) return command_error(caller, &error);

@@ -106,7 +106,7 @@ inline lanes exponential(lanes x)
 /* Where the channels of this head begin for TOGETHER pixels of the other side from `i` on. */
 #define LOCATE(at, from)                                                                           \
     size_t at[TOGETHER];                                                                           \
-    for (int j = 0; j < TOGETHER; j++)                                                             \
+    UNROLL for (int j = 0; j < TOGETHER; j++)                                                      \
         at[j] = pixel_of(a, other, (from) + j) * a.channels + head * HEAD;
 
 /* y[j] = sum over the channels of x * other side's pixel j. */
@@ -114,7 +114,7 @@ inline lanes exponential(lanes x)
     lanes y[TOGETHER] = {0, 0, 0, 0};                                                              \
     for (int d = 0; d < HEAD; d++) {                                                               \
         const lanes channel = x[d];                                                                \
-        for (int j = 0; j < TOGETHER; j++)                                                         \
+        UNROLL for (int j = 0; j < TOGETHER; j++)                                                  \
             y[j] = MULTIPLY_ADD((lanes)LOAD(other_side, at[j] + d), channel, y[j]);                \
     }
 
@@ -122,7 +122,7 @@ inline lanes exponential(lanes x)
 #define ACCUMULATE(y, x, other_side)                                                               \
     for (int d = 0; d < HEAD; d++) {                                                               \
         lanes channel = y[d];                                                                      \
-        for (int j = 0; j < TOGETHER; j++)                                                         \
+        UNROLL for (int j = 0; j < TOGETHER; j++)                                                  \
             channel = MULTIPLY_ADD((lanes)LOAD(other_side, at[j] + d), x[j], channel);             \
         y[d] = channel;                                                                            \
     }
@@ -151,12 +151,12 @@ __kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPU
         for (int key = 0; key < other.pixels; key += TOGETHER) {
             LOCATE(at, key)
             PRODUCTS(score, query, k)
-            for (int j = 1; j < TOGETHER; j++)
+            UNROLL for (int j = 1; j < TOGETHER; j++)
                 if (key + j >= other.pixels) score[j] = -INFINITY;
             const lanes top = max(max(max(score[0], score[1]), max(score[2], score[3])), largest);
             const lanes shrink = exponential(largest - top);
             lanes weight = 0;
-            for (int j = 0; j < TOGETHER; j++) {
+            UNROLL for (int j = 0; j < TOGETHER; j++) {
                 score[j] = exponential(score[j] - top);
                 weight += score[j];
             }
@@ -220,7 +220,7 @@ __kernel void query_gradient(INPUT(d_o), INPUT(q), INPUT(k), INPUT(v), INPUT_OF(
             LOCATE(at, key)
             PRODUCTS(score, query, k)
             PRODUCTS(product, gradient, v)
-            for (int j = 0; j < TOGETHER; j++)
+            UNROLL for (int j = 0; j < TOGETHER; j++)
                 score[j] = key + j < other.pixels
                                ? exponential(score[j] - log_sum) * (product[j] - mean)
                                : (lanes)0;
@@ -275,7 +275,7 @@ __kernel void key_gradient(INPUT(d_o), INPUT(q), INPUT(k), INPUT(v), INPUT_OF(uc
             PRODUCTS(score, keys, q)
             PRODUCTS(product, values, d_o)
             lanes slope[TOGETHER];
-            for (int j = 0; j < TOGETHER; j++) {
+            UNROLL for (int j = 0; j < TOGETHER; j++) {
                 const size_t pixel = pixel_of(a, other, query + j) * a.heads + head;
                 score[j] =
                     query + j < other.pixels ? exponential(score[j] - lse[pixel]) : (lanes)0;

@@ -54,6 +54,9 @@ typedef real stored;
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
+/* Before a loop of a constant, small number of rounds. */
+#define UNROLL _Pragma("unroll")
+
 /* The larger one; a NaN before any number, so that it reaches the output. */
 inline real larger(real a, real b)
 {

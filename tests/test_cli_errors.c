@@ -33,7 +33,7 @@ static void wrong_usage(void **state)
     expect_error(2, MVAD " info extra", "unexpected argument 'extra'");
     expect_error(2, MVAD " init", "--out is missing");
     expect_error(2, MVAD " init --out @x --seed -1", "--seed: '-1'");
-    expect_error(2, MVAD " selftest --precision f16", "--precision 'f16'");
+    expect_error(2, MVAD " selftest --precision f8", "--precision 'f8'");
     expect_error(2, MVAD " predict --tensor @in.safetensors", "--model is missing");
     expect_error(2, MVAD " predict --model @m.safetensors", "neither --data nor --tensor");
     expect_error(2, BENCH " step --recompute", "--recompute needs --train");
@@ -56,6 +56,9 @@ static void device_not_available(void **state)
     expect_error(4, MVAD " predict --model @m.safetensors --tensor @in.safetensors --device foo",
                  "foo");
     expect_error(4, BENCH " step --device cpu:x", "cpu:x");
+    expect_error(4, MVAD " selftest --precision f16", "computes in f32 and f64 only");
+    expect_error(4, BENCH " step --train --precision f16", "16-bit values are for inference");
+    expect_error(4, MVAD " tune --device cpu", "nothing to tune");
 }
 
 static void models_that_cannot_be_read(void **state)

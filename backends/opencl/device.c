@@ -5,9 +5,7 @@
 
 #include "backends/opencl/run.h"
 #include "backends/opencl/tuning.h"
-#include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/base/memory.h"
 
 static void opencl_close(void *state)
 {
@@ -143,51 +141,6 @@ static mvad_status opencl_read(void *state, const void *buffer, size_t offset, v
     cl_int code = clEnqueueReadBuffer(device->queue, (cl_mem)buffer, CL_TRUE, offset, bytes, data,
                                       0, NULL, NULL);
     return code ? opencl_fail(device, "reading its memory", code, error) : error_clear(error);
-}
-
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-static mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats,
-                                    double *macs_per_second, mvad_error *error)
-{
-    struct opencl_device *device = state;
-    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "matrix product: size 1 to 16384, repeats 1 to 1000");
-    const size_t count = (size_t)size * (size_t)size;
-    void *buffer = NULL;
-    float *numbers = memory_allocate(2 * count * sizeof *numbers);
-    double *seconds = malloc((size_t)repeats * sizeof *seconds);
-    mvad_status status = MVAD_OK;
-    if (!numbers || !seconds) status = error_out_of_memory(error, "matrix product", 2 * count * 4);
-    for (size_t i = 0; !status && i < 2 * count; i++) numbers[i] = (float)(i % 7) - 3;
-    if (!status) status = opencl_alloc(device, 3 * count * sizeof *numbers, &buffer, error);
-    if (!status)
-        status = opencl_write(device, buffer, 0, numbers, 2 * count * sizeof *numbers, error);
-    const struct opencl_product product = {.a = {buffer, 0, size, false},
-                                           .b = {buffer, count, size, false},
-                                           .c = {buffer, 2 * count, size, false},
-                                           .rows = size,
-                                           .columns = size,
-                                           .depth = size};
-    for (int32_t r = -1; r < repeats && !status; r++) { /* the first run builds and warms up */
-        double start = clock_seconds();
-        status = opencl_product_run(device, device->queue, &product, NULL, error);
-        if (!status) status = opencl_sync(device, error);
-        if (r >= 0) seconds[r] = clock_seconds() - start;
-    }
-    if (!status) {
-        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-        *macs_per_second = (double)size * (double)size * (double)size / seconds[repeats / 2];
-    }
-    if (buffer) opencl_free(device, buffer);
-    free(numbers);
-    free(seconds);
-    return status;
 }
 
 const struct backend opencl_backend = {

@@ -86,7 +86,7 @@ static void device_text(cl_device_id device, cl_device_info what, char text[OPEN
 {
     char long_text[4096] = "";
     if (clGetDeviceInfo(device, what, sizeof long_text - 1, long_text, NULL)) long_text[0] = 0;
-    snprintf(text, OPENCL_NAME, "%s", long_text);
+    snprintf(text, OPENCL_NAME, "%.*s", OPENCL_NAME - 1, long_text);
 }
 
 static bool has_extension(cl_device_id device, const char *name)

@@ -12,6 +12,9 @@ void opencl_unbind(void *device, void *program);
 mvad_status opencl_run(void *device, void *program, const struct run_profile *profile,
                        mvad_error *error);
 mvad_status opencl_sync(void *device, mvad_error *error);
+/* gemm_rate.c */
+mvad_status opencl_gemm_rate(void *device, int64_t size, int32_t repeats, double *macs_per_second,
+                             mvad_error *error);
 /* tune.c */
 mvad_status opencl_tune(void *device, const struct graph *const *graphs, int count,
                         void (*report)(const char *line, void *user), void *user, mvad_error *error);

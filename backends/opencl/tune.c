@@ -26,7 +26,7 @@ static const char *const gemm_sets[] = {
     "SB=1 STRM=1 STRN=1 VWM=4 VWN=4",
 };
 
-enum { SIZE = 512, COUNT = SIZE * SIZE, SET_COUNT = sizeof gemm_sets / sizeof *gemm_sets };
+enum { SIZE = 1024, COUNT = SIZE * SIZE, SET_COUNT = sizeof gemm_sets / sizeof *gemm_sets };
 
 struct trial {
     cl_mem buffer;

@@ -1,0 +1,88 @@
+/* The device's own matrix product, the yardstick of benchmarks: CLBlast's on a GPU. On a processor it is
+ * the 1x1 convolution, which multiplies the same matrices: CLBlast takes some 20 seconds there to
+ * compile and reached a tenth of its rate. */
+#include <stdlib.h>
+
+#include "backends/opencl/run.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/memory.h"
+#include "core/graph/builder.h"
+#include "core/graph/executor.h"
+
+extern const struct backend opencl_backend;
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* One product a run; its matrices are zero, which takes as long as any numbers. */
+static mvad_status build_product(struct mvad_device *handle, int64_t size,
+                                 struct executor **executor, mvad_error *error)
+{
+    struct graph graph;
+    graph_init(&graph, DTYPE_F32);
+    const value_id rows = graph_input(&graph, "rows", DTYPE_F32, (int64_t[4]){1, 1, size, size});
+    const value_id columns = graph_constant(&graph, "columns", (int64_t[4]){size, 1, 1, size});
+    graph_output(&graph, graph_conv2d(&graph, rows, columns, VALUE_NONE, 1, 0), "product");
+    mvad_status status = graph_status(&graph, error);
+    if (status) {
+        graph_free(&graph);
+        return status;
+    }
+    return executor_create(handle, &graph, executor, error);
+}
+
+/* CLBlast's product of matrices in one zeroed buffer. */
+static mvad_status blas_buffer(struct opencl_device *device, int64_t size, cl_mem *buffer,
+                               mvad_error *error)
+{
+    const size_t bytes = 3 * (size_t)size * (size_t)size * sizeof(float);
+    const cl_float zero = 0;
+    cl_int code = CL_SUCCESS;
+    *buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (!code)
+        code = clEnqueueFillBuffer(device->queue, *buffer, &zero, sizeof zero, 0, bytes, 0, NULL,
+                                   NULL);
+    return code ? opencl_fail(device, "a matrix product", code, error) : MVAD_OK;
+}
+
+mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats, double *macs_per_second,
+                             mvad_error *error)
+{
+    struct opencl_device *device = state;
+    struct mvad_device handle = {&opencl_backend, device};
+    struct executor *executor = NULL;
+    cl_mem buffer = NULL;
+    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "matrix product: size 1 to 16384, repeats 1 to 1000");
+    double *seconds = malloc((size_t)repeats * sizeof *seconds);
+    if (!seconds) return error_out_of_memory(error, "matrix product", sizeof *seconds);
+    mvad_status status = device->processor ? build_product(&handle, size, &executor, error)
+                                           : blas_buffer(device, size, &buffer, error);
+    const size_t count = (size_t)size * (size_t)size;
+    const struct opencl_product product = {.a = {buffer, 0, size, false},
+                                           .b = {buffer, count, size, false},
+                                           .c = {buffer, 2 * count, size, false},
+                                           .rows = size,
+                                           .columns = size,
+                                           .depth = size};
+    for (int32_t r = -1; r < repeats && !status; r++) { /* the first run builds and warms up */
+        const double start = clock_seconds();
+        status = executor ? executor_run(executor, NULL, error)
+                          : opencl_product_run(device, device->queue, &product, NULL, error);
+        if (!status) status = opencl_sync(device, error);
+        if (r >= 0) seconds[r] = clock_seconds() - start;
+    }
+    if (!status) {
+        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
+        *macs_per_second = (double)size * (double)size * (double)size / seconds[repeats / 2];
+    }
+    executor_destroy(executor);
+    if (buffer) clReleaseMemObject(buffer);
+    free(seconds);
+    return status;
+}
