@@ -126,10 +126,10 @@ MVAD_API mvad_status mvad_backbone_from_name(const char *name, mvad_backbone *ba
 MVAD_API mvad_status mvad_projection_from_name(const char *name, mvad_projection *projection,
                                                mvad_error *error);
 
-/* ---- tensor files (safetensors) ---- */
+/* ---- tensor files (safetensors, PyTorch) ---- */
 
-/* Named float32 tensors and string metadata in memory, as read from or to be written to a
- * .safetensors file. */
+/* Named float32 tensors and string metadata in memory, as read from a .safetensors file or one of
+ * PyTorch's, or to be written to a .safetensors file. */
 typedef struct mvad_tensors mvad_tensors;
 
 typedef struct mvad_tensor_view {
@@ -143,15 +143,21 @@ typedef struct mvad_tensor_view {
 /* An empty set. */
 MVAD_API mvad_status mvad_tensors_create(mvad_tensors **tensors, mvad_error *error);
 
-/* Reads a file. F32 is taken as it is; F64, F16 and BF16 are converted; integer tensors are an
- * error when they are asked for, not when the file is read. Every rule of the format is checked
- * before a byte of data is used: MVAD_ERROR_IO or MVAD_ERROR_FORMAT with the file's name. */
+/* Reads a file: safetensors, or a state dict of torch.save in its zip archive, its old stream or its
+ * oldest tar archive, which the content tells, not the name. F32 is taken as it is; F64, F16 and BF16
+ * are converted; integer tensors are an error when they are asked for, not when the file is read. A
+ * state dict may lie under `state_dict`, `net` or `model` of what was saved; where all names begin
+ * with `module.`, that is taken off. Nothing in a file is executed, and every rule of a format is
+ * checked before data are used: MVAD_ERROR_IO or MVAD_ERROR_FORMAT with the file's name. */
 MVAD_API mvad_status mvad_tensors_load(const char *path, mvad_tensors **tensors, mvad_error *error);
 
 /* Writes to a temporary file beside `path`, syncs it and renames it over `path`: a failure leaves
  * the old file. */
 MVAD_API mvad_status mvad_tensors_save(const mvad_tensors *tensors, const char *path,
                                        mvad_error *error);
+
+/* Makes every tensor of a float type F32, so that it is saved as such. Other types stay. */
+MVAD_API void mvad_tensors_make_float32(mvad_tensors *tensors);
 
 /* Copies a tensor in. A name already present is MVAD_ERROR_INVALID_ARGUMENT. */
 MVAD_API mvad_status mvad_tensors_add(mvad_tensors *tensors, const char *name, int32_t rank,
@@ -250,7 +256,8 @@ typedef struct mvad_parameter {
 MVAD_API mvad_status mvad_model_create(const mvad_config *config, uint64_t seed, mvad_model **model,
                                        mvad_error *error);
 
-/* Reads a model file. `config` NULL: the file's metadata tell the configuration; otherwise `config`
+/* Reads a model file, or a checkpoint of the PyTorch model (see mvad_tensors_load), which says nothing
+ * of its configuration. `config` NULL: the file's metadata tell the configuration; otherwise `config`
  * is used and fields the metadata contradict are an error. Missing, unexpected and mis-shaped
  * tensors and NaNs are MVAD_ERROR_FORMAT naming the first of them and their number. */
 MVAD_API mvad_status mvad_model_load(const char *path, const mvad_config *config,
@@ -633,8 +640,8 @@ MVAD_API mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device,
 
 /* ---- training runs ---- */
 
-/* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (.safetensors):
- * conv1, bn1, layer1 to layer3; layer4 and fc are ignored. The note "mvad.teacher" is the file's name
+/* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (see
+ * mvad_tensors_load): conv1, bn1, layer1 to layer3; layer4 and fc are ignored. The note "mvad.teacher" is the file's name
  * then. Errors as mvad_model_load's. */
 MVAD_API mvad_status mvad_model_load_teacher(mvad_model *model, const char *path, mvad_error *error);
 

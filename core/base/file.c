@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,6 +27,16 @@ const char *file_label(const char *path)
 mvad_status file_error(const char *path, const char *what, mvad_error *error)
 {
     return error_set(error, MVAD_ERROR_IO, "%s: %s: %s", file_label(path), what, strerror(errno));
+}
+
+mvad_status file_bad_format(const char *path, mvad_error *error, const char *format, ...)
+{
+    char text[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return error_set(error, MVAD_ERROR_FORMAT, "%s: %s", file_label(path), text);
 }
 
 mvad_status file_map(const char *path, size_t limit, struct file_mapping *mapping, mvad_error *error)

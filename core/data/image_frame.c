@@ -2,24 +2,17 @@
 
 #include <string.h>
 
+#include "core/base/checksum.h"
+#include "core/base/little_endian.h"
+
 static uint32_t big32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint32_t little32(const uint8_t *p)
-{
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
 static uint32_t big16(const uint8_t *p)
 {
     return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t little16(const uint8_t *p)
-{
-    return (uint32_t)p[1] << 8 | p[0];
 }
 
 static bool begins(const uint8_t *data, size_t size, const void *start, size_t length)
@@ -28,22 +21,6 @@ static bool begins(const uint8_t *data, size_t size, const void *start, size_t l
 }
 
 /* ---- PNG ---- */
-
-/* The CRC-32 of PNG, four bits at a time: a table of 16 words stays in the nearest cache. */
-static uint32_t checksum(const uint8_t *data, size_t size)
-{
-    static const uint32_t table[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC,
-                                       0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
-                                       0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
-                                       0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= data[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
-    return ~crc;
-}
 
 static bool is_type(const uint8_t *type, const char *name)
 {
@@ -60,7 +37,7 @@ static const char *check_png(const uint8_t *data, size_t size)
         size_t length = big32(data + position);
         if (length > INT32_MAX) return "a chunk with an impossible length";
         if (size - position - 12 < length) return "cut off";
-        if (big32(type + 4 + length) != checksum(type, 4 + length))
+        if (big32(type + 4 + length) != checksum_crc32(type, 4 + length))
             return "a chunk with a wrong checksum";
 
         if (!header && (!is_type(type, "IHDR") || length != 13))

@@ -37,9 +37,9 @@ mvad_status mvad_model_use_builtin_teacher(mvad_model *model, mvad_error *error)
     mvad_tensors *tensors = NULL;
     mvad_status status = mvad_tensors_create(&tensors, error);
     if (!status)
-        status = safetensors_read_bytes(
-            TEACHER_NAME, mvad_builtin_teacher_begin,
-            (size_t)(mvad_builtin_teacher_end - mvad_builtin_teacher_begin), tensors, error);
+        status = tensors_read_bytes(TEACHER_NAME, mvad_builtin_teacher_begin,
+                                    (size_t)(mvad_builtin_teacher_end - mvad_builtin_teacher_begin),
+                                    tensors, error);
     if (!status) status = teacher_take(model, tensors, TEACHER_NAME, error);
     mvad_tensors_destroy(tensors);
     return status ? status : mvad_model_set_note(model, "mvad.teacher", TEACHER_NAME, error);

@@ -3,7 +3,6 @@
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +25,10 @@ struct reader {
     size_t data_bytes;
 };
 
-__attribute__((format(printf, 2, 3))) static mvad_status bad_format(const struct reader *reader,
-                                                                    const char *format, ...)
-{
-    char text[sizeof reader->error->message];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return error_set(reader->error, MVAD_ERROR_FORMAT, "%s: %s", file_label(reader->path), text);
-}
+#define bad_format(reader, ...) file_bad_format((reader)->path, (reader)->error, __VA_ARGS__)
 
-/* What a file that is no safetensors file is instead: downloads that went wrong and PyTorch's own
- * files. NULL if it is none of these. */
+/* What a file that is no tensor file is instead: downloads that went wrong, and pickles that torch.save
+ * did not write. NULL if it is none of these. */
 static const char *recognise(const uint8_t *data, size_t size)
 {
     static const struct {
@@ -48,8 +38,10 @@ static const char *recognise(const uint8_t *data, size_t size)
          "a Git LFS pointer, not the weights: fetch them with 'git lfs pull'"},
         {"<!doctype html", "an HTML page, not weights: the download went wrong"},
         {"<html", "an HTML page, not weights: the download went wrong"},
-        {"PK\x03\x04", "a zip archive, perhaps a PyTorch checkpoint, not a safetensors file"},
-        {"\x80\x02", "a pickle, perhaps an old PyTorch checkpoint, not a safetensors file"},
+        {"\x80\x02", "a pickle, but not of torch.save"},
+        {"\x80\x03", "a pickle, but not of torch.save"},
+        {"\x80\x04", "a pickle, but not of torch.save"},
+        {"\x80\x05", "a pickle, but not of torch.save"},
     };
     while (size && memchr(" \t\r\n", data[0], 4)) data++, size--;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -283,44 +275,15 @@ static mvad_status check_layout(struct reader *reader)
     return status;
 }
 
-/* Gives each tensor its bytes, and the float types their values; copies only where the mapping will
- * not do. */
 static mvad_status attach_data(struct reader *reader)
 {
-    for (size_t i = 0; i < reader->tensors->count; i++) {
-        struct tensor *tensor = &reader->tensors->items[i];
-        /* All tensors may be empty, and there may be no data at all: the pointer then stands for
-         * zero bytes. */
-        const uint8_t *stored = reader->data + reader->offsets[i][0];
-        bool is_read_in_place = tensor->type == STORED_F32 || tensor->type == STORED_F64;
-        if (is_read_in_place && (uintptr_t)stored % stored_type_bytes(tensor->type) != 0) {
-            if (!(tensor->owned_stored = memory_allocate(tensor->bytes)))
-                return error_out_of_memory(reader->error, file_label(reader->path), tensor->bytes);
-            memcpy(tensor->owned_stored, stored, tensor->bytes);
-            stored = tensor->owned_stored;
-        }
-        tensor->stored = stored;
-        if (tensor->type == STORED_F32) {
-            tensor->values = tensor->stored;
-        } else if (stored_type_is_float(tensor->type)) {
-            /* An element has at least two bytes in the file, so four times the count cannot
-             * overflow. */
-            if (!(tensor->owned_values = memory_allocate(tensor->count * sizeof(float))))
-                return error_out_of_memory(reader->error, file_label(reader->path),
-                                           tensor->count * sizeof(float));
-            stored_type_to_float(tensor->type, stored, tensor->count, tensor->owned_values);
-            tensor->values = tensor->owned_values;
-        }
-    }
-    return MVAD_OK;
-}
-
-mvad_status safetensors_read(const char *path, mvad_tensors *tensors, mvad_error *error)
-{
-    mvad_status status = file_map(path, SIZE_MAX, &tensors->mapping, error);
-    if (status) return status;
-    return safetensors_read_bytes(path, tensors->mapping.data, tensors->mapping.size, tensors,
-                                  error);
+    mvad_status status = MVAD_OK;
+    /* All tensors may be empty, and there may be no data at all: the pointer then stands for zero
+     * bytes. */
+    for (size_t i = 0; i < reader->tensors->count && !status; i++)
+        status = tensor_attach(&reader->tensors->items[i], reader->data + reader->offsets[i][0],
+                               reader->path, reader->error);
+    return status;
 }
 
 mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t size,
@@ -329,8 +292,6 @@ mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t
     struct reader reader = {.path = name, .tensors = tensors, .error = error};
     uint64_t length = 0;
     mvad_status status;
-    if (!(tensors->path = memory_copy_string(name)))
-        return error_out_of_memory(error, file_label(name), strlen(name) + 1);
 
     if (size == 0) return bad_format(&reader, "the file is empty");
     for (size_t i = 0; i < LENGTH_BYTES && i < size; i++) length |= (uint64_t)data[i] << (8 * i);
@@ -343,7 +304,7 @@ mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t
         return bad_format(&reader, "%zu bytes are too few for a safetensors file", size);
     if (length > SAFETENSORS_MAX_HEADER)
         return bad_format(&reader,
-                          "not a safetensors file: its header would have %" PRIu64
+                          "neither a PyTorch nor a safetensors file: its header would have %" PRIu64
                           " bytes, more than %d",
                           length, SAFETENSORS_MAX_HEADER);
     if (length > size - LENGTH_BYTES)
@@ -351,7 +312,9 @@ mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t
             &reader, "the header should have %" PRIu64 " bytes, only %zu follow: it is cut off",
             length, size - LENGTH_BYTES);
     if (!is_framed)
-        return bad_format(&reader, "not a safetensors file: its header does not start with '{'");
+        return bad_format(
+            &reader,
+            "neither a PyTorch nor a safetensors file: its header does not start with '{'");
 
     reader.data = data + LENGTH_BYTES + length;
     reader.data_bytes = size - LENGTH_BYTES - (size_t)length;

@@ -52,20 +52,33 @@ bool tensor_measure(enum stored_type type, int32_t rank, const int64_t *shape, s
 /* "[2,3]", as in the header and in messages. */
 void tensor_shape_text(int32_t rank, const int64_t *shape, char text[TENSOR_SHAPE_TEXT]);
 
+/* Whether a tensor may bear this name, a string of `length` bytes and a NUL: UTF-8 without control
+ * characters, and not that of the metadata. */
+bool tensor_name_is_allowed(const char *name, size_t length);
+
 /* Adds copies of a key that the set does not have and of its value, without checking either. */
 mvad_status tensors_append_metadata(mvad_tensors *tensors, const char *key, const char *value,
                                     mvad_error *error);
 
-/* Fills an empty set from a file. MVAD_ERROR_IO where it cannot be read, MVAD_ERROR_FORMAT where it
- * breaks a rule of the format, each with the file's name. Nothing is allocated for the data before
- * all rules hold; until then the memory is at most some 40 times the header's length, which the
- * file really has. On failure the set may hold part of the file and is good for
- * mvad_tensors_destroy only. */
-mvad_status safetensors_read(const char *path, mvad_tensors *tensors, mvad_error *error);
+/* Gives a tensor with its type, shape and count the elements at `stored`, `bytes` bytes little-endian
+ * and at any alignment, and the float types their values. They stay where they are, and have to
+ * outlive the tensor, where that will do; otherwise they are copied. `path` names the file in a
+ * message about memory. */
+mvad_status tensor_attach(struct tensor *tensor, const uint8_t *stored, const char *path,
+                          mvad_error *error);
 
-/* The same from bytes in memory, which outlive the set; `name` stands for the file in messages. */
+/* Fills an empty set from a safetensors file's bytes, which outlive the set; `name` stands for the
+ * file in messages. MVAD_ERROR_FORMAT where a rule of the format is broken. Nothing is allocated for
+ * the data before all rules hold; until then the memory is at most some 40 times the header's length,
+ * which the file really has. On failure the set may hold part of the file and is good for
+ * mvad_tensors_destroy only. */
 mvad_status safetensors_read_bytes(const char *name, const uint8_t *data, size_t size,
                                    mvad_tensors *tensors, mvad_error *error);
+
+/* Fills an empty set from a file's bytes, which outlive the set: PyTorch's containers
+ * (core/weights/torch.h) are known by their content, everything else is taken for safetensors. */
+mvad_status tensors_read_bytes(const char *name, const uint8_t *data, size_t size,
+                               mvad_tensors *tensors, mvad_error *error);
 
 /* Writes the set, each tensor in the type it is stored in, widest types first and by name among
  * equals: equal content gives equal bytes. Errors and guarantees of file_replace;

@@ -8,6 +8,7 @@
 #include "core/base/memory.h"
 #include "core/weights/header_text.h"
 #include "core/weights/safetensors.h"
+#include "core/weights/torch.h"
 
 bool tensor_measure(enum stored_type type, int32_t rank, const int64_t *shape, size_t *count,
                     size_t *bytes)
@@ -33,6 +34,13 @@ void tensor_shape_text(int32_t rank, const int64_t *shape, char text[TENSOR_SHAP
     text[used] = 0;
 }
 
+bool tensor_name_is_allowed(const char *name, size_t length)
+{
+    size_t position;
+    return strlen(name) == length && header_text_is_utf8(name, length, &position) &&
+           !header_text_has_control(name) && strcmp(name, "__metadata__") != 0;
+}
+
 mvad_status mvad_tensors_create(mvad_tensors **tensors, mvad_error *error)
 {
     if (!(*tensors = calloc(1, sizeof **tensors)))
@@ -40,11 +48,46 @@ mvad_status mvad_tensors_create(mvad_tensors **tensors, mvad_error *error)
     return error_clear(error);
 }
 
+mvad_status tensor_attach(struct tensor *tensor, const uint8_t *stored, const char *path,
+                          mvad_error *error)
+{
+    bool is_read_in_place = tensor->type == STORED_F32 || tensor->type == STORED_F64;
+    if (is_read_in_place && (uintptr_t)stored % stored_type_bytes(tensor->type) != 0) {
+        if (!(tensor->owned_stored = memory_allocate(tensor->bytes)))
+            return error_out_of_memory(error, file_label(path), tensor->bytes);
+        memcpy(tensor->owned_stored, stored, tensor->bytes);
+        stored = tensor->owned_stored;
+    }
+    tensor->stored = stored;
+    if (tensor->type == STORED_F32) {
+        tensor->values = tensor->stored;
+    } else if (stored_type_is_float(tensor->type)) {
+        /* An element has at least two bytes, so four times the count cannot overflow. */
+        if (!(tensor->owned_values = memory_allocate(tensor->count * sizeof(float))))
+            return error_out_of_memory(error, file_label(path), tensor->count * sizeof(float));
+        stored_type_to_float(tensor->type, stored, tensor->count, tensor->owned_values);
+        tensor->values = tensor->owned_values;
+    }
+    return MVAD_OK;
+}
+
+mvad_status tensors_read_bytes(const char *name, const uint8_t *data, size_t size,
+                               mvad_tensors *tensors, mvad_error *error)
+{
+    if (!(tensors->path = memory_copy_string(name)))
+        return error_out_of_memory(error, file_label(name), strlen(name) + 1);
+    return (torch_is(data, size) ? torch_read_bytes : safetensors_read_bytes)(name, data, size,
+                                                                              tensors, error);
+}
+
 mvad_status mvad_tensors_load(const char *path, mvad_tensors **tensors, mvad_error *error)
 {
     mvad_status status = mvad_tensors_create(tensors, error);
     if (status) return status;
-    if ((status = safetensors_read(path, *tensors, error))) {
+    struct file_mapping *mapping = &(*tensors)->mapping;
+    status = file_map(path, SIZE_MAX, mapping, error);
+    if (!status) status = tensors_read_bytes(path, mapping->data, mapping->size, *tensors, error);
+    if (status) {
         mvad_tensors_destroy(*tensors);
         *tensors = NULL;
         return status;
@@ -113,6 +156,19 @@ mvad_status mvad_tensors_add(mvad_tensors *tensors, const char *name, int32_t ra
     tensor.values = tensor.owned_stored;
     tensors->items[tensors->count++] = tensor;
     return error_clear(error);
+}
+
+void mvad_tensors_make_float32(mvad_tensors *tensors)
+{
+    for (size_t i = 0; i < tensors->count; i++) {
+        struct tensor *tensor = &tensors->items[i];
+        if (!tensor->owned_values) continue;
+        free(tensor->owned_stored);
+        tensor->type = STORED_F32;
+        tensor->bytes = tensor->count * sizeof(float);
+        tensor->stored = tensor->owned_stored = tensor->owned_values;
+        tensor->owned_values = NULL;
+    }
 }
 
 size_t mvad_tensors_count(const mvad_tensors *tensors)
