@@ -4,6 +4,7 @@
 int main(int argc, char **argv)
 {
     static const struct command commands[] = {
+        {"convert", "write PyTorch's weight files as safetensors", verb_convert},
         {"data", "check a data set: every file, every label", verb_data},
         {"devices", "devices of this machine that mvad can run on", verb_devices},
         {"info", "layers, parameters, multiply-adds and planned memory", verb_info},

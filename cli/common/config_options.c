@@ -46,6 +46,13 @@ void config_options_init(struct config_options *options)
     memcpy(options->table, table, sizeof table);
 }
 
+bool config_options_given(const struct config_options *options)
+{
+    return options->backbone.owned || options->projection.owned || options->windows.owned ||
+           options->topk.owned || options->blocks.owned || options->route_projection ||
+           options->size.given || options->views.given;
+}
+
 int config_options_read(const struct caller *caller, const struct config_options *options,
                         mvad_config *config)
 {
@@ -108,10 +115,8 @@ static int load_file(const struct caller *caller, const struct config_options *o
     mvad_error error;
     bool from_file = true;
     int code = config_options_read(caller, options, &asked);
-    bool given = options->backbone.owned || options->projection.owned || options->windows.owned ||
-                 options->topk.owned || options->blocks.owned || options->route_projection ||
-                 options->size.given || options->views.given;
-    if (code == OPTIONS_READ && given) code = has_configuration(caller, path, &from_file);
+    if (code == OPTIONS_READ && config_options_given(options))
+        code = has_configuration(caller, path, &from_file);
     if (code != OPTIONS_READ) return code;
     if (mvad_model_load(path, from_file ? NULL : &asked, model, &error))
         return command_error(caller, &error);

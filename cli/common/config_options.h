@@ -17,6 +17,9 @@ struct config_options {
 /* Defaults of the library. */
 void config_options_init(struct config_options *options);
 
+/* Whether any of them was given. */
+bool config_options_given(const struct config_options *options);
+
 /* The configuration asked for, checked. OPTIONS_READ, or an exit code after a message. */
 int config_options_read(const struct caller *caller, const struct config_options *options,
                         mvad_config *config);
