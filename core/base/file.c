@@ -36,6 +36,8 @@ mvad_status file_bad_format(const char *path, mvad_error *error, const char *for
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F) *c = '?';
     return error_set(error, MVAD_ERROR_FORMAT, "%s: %s", file_label(path), text);
 }
 

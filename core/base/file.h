@@ -87,7 +87,8 @@ bool file_write_at(int file, const void *data, size_t bytes, uint64_t offset);
 /* "PATH: WHAT: reason", the reason being errno's. */
 mvad_status file_error(const char *path, const char *what, mvad_error *error);
 
-/* "PATH: ..": MVAD_ERROR_FORMAT, for a file whose content is not what it should be. */
+/* "PATH: ..": MVAD_ERROR_FORMAT, for a file whose content is not what it should be. Control characters
+ * among what the message quotes become question marks, so that it stays one line. */
 mvad_status file_bad_format(const char *path, mvad_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
