@@ -6,11 +6,12 @@ set -eu
 
 # libopenblas-openmp-dev: the OpenMP flavour of OpenBLAS shares one pool of threads with mvad's own OpenMP loops.
 # ocl-icd-opencl-dev, libclblast-dev: the OpenCL backend; pocl-opencl-icd: an OpenCL device for the tests on any machine.
+# clang, libclang-rt-dev, libomp-dev: the fuzz targets.
 # libc6-dev is only recommended by gcc, and recommended packages are not installed.
 packages="gcc libc6-dev cmake ninja-build pkg-config
 libopenblas-openmp-dev libcjson-dev libstb-dev libpopt-dev
 ocl-icd-opencl-dev libclblast-dev pocl-opencl-icd
-libcmocka-dev valgrind clang-format"
+libcmocka-dev valgrind clang-format clang libclang-rt-dev libomp-dev"
 
 missing() {
     for package in $packages; do

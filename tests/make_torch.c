@@ -13,7 +13,8 @@ void bytes_add(struct bytes *bytes, const void *data, size_t size)
 
 void bytes_add_number(struct bytes *bytes, uint64_t number, int size)
 {
-    for (int i = 0; i < size; i++) bytes_add(bytes, &(uint8_t){(uint8_t)(number >> 8 * i)}, 1);
+    for (int i = 0; i < size; i++)
+        bytes_add(bytes, &(uint8_t){i < 8 ? (uint8_t)(number >> 8 * i) : 0}, 1);
 }
 
 #define ADD(bytes, text) bytes_add((bytes), text, sizeof(text) - 1)

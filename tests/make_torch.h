@@ -11,7 +11,7 @@ struct bytes {
 
 void bytes_add(struct bytes *bytes, const void *data, size_t size);
 
-/* An integer of `size` bytes, little-endian. */
+/* An integer of `size` bytes, any number of them, little-endian. */
 void bytes_add_number(struct bytes *bytes, uint64_t number, int size);
 
 /* An old stream: its first three pickles, the object's `pickle`, and what follows (the keys of the
