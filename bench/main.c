@@ -1,10 +1,12 @@
 /* The program `mvad-bench`: what a forward pass and a training step cost on this machine. */
 #include "bench/step.h"
+#include "bench/tables.h"
 
 int main(int argc, char **argv)
 {
     static const struct command commands[] = {
         {"step", "time, rate and memory of a forward pass or a training step", verb_step},
+        {"tables", "the paper's tables of efficiency, its numbers beside ours", verb_tables},
         {0},
     };
     return command_main("mvad-bench", "Measures mvad beside the machine's own matrix product.",

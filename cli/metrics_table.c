@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/common/table_text.h"
+
 #define NAME_WIDTH 20 /* least, in characters */
 
 /* Metrics come in levels: three of samples, three of images, four of pixels. */
@@ -62,40 +64,27 @@ static int column_width(int metric)
     return COLUMN_WIDTH;
 }
 
-/* Characters, not bytes: what follows the first byte of a UTF-8 character has no width. */
-static int text_width(const char *text)
-{
-    int width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xC0) != 0x80;
-    return width;
-}
-
-/* `text`, filled up to `width` characters. */
-static void print_name(const char *text, int width, FILE *file)
-{
-    fprintf(file, "%s%*s", text, width - text_width(text), "");
-}
-
 void metrics_table_print(const struct metrics_table *table, FILE *file)
 {
     char text[16];
     int width = NAME_WIDTH;
     for (size_t i = 0; i < table->count; i++)
-        if (text_width(table->rows[i].name) > width) width = text_width(table->rows[i].name);
+        if (table_text_width(table->rows[i].name) > width)
+            width = table_text_width(table->rows[i].name);
     /* A level's name stands above the left end of its columns, which are GAP + 3 or 4 times
      * COLUMN_WIDTH wide. */
-    print_name("", width, file);
+    table_text_padded("", width, file);
     for (size_t l = 0; l < LEVELS; l++) {
         int columns = levels[l].end - levels[l].first, last = l + 1 == LEVELS;
         fprintf(file, "%*s%-*s", GAP + 2, "", last ? 0 : columns * COLUMN_WIDTH - 2, levels[l].name);
     }
     fputc('\n', file);
-    print_name("class, %", width, file);
+    table_text_padded("class, %", width, file);
     for (int m = 0; m < MVAD_METRIC_COUNT; m++)
         fprintf(file, "%*s", column_width(m), short_name(m));
     fputc('\n', file);
     for (size_t i = 0; i < table->count; i++) {
-        print_name(table->rows[i].name, width, file);
+        table_text_padded(table->rows[i].name, width, file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
             fprintf(file, "%*s", column_width(m), metrics_percent(table->rows[i].value[m], text));
         fputc('\n', file);
@@ -113,24 +102,12 @@ void metrics_table_markdown(const struct metrics_table *table, FILE *file)
     fputc('\n', file);
     for (size_t i = 0; i < table->count; i++) {
         fputs("| ", file);
-        for (const char *c = table->rows[i].name; *c; c++)
-            fprintf(file, strchr("|\\`*_<", *c) ? "\\%c" : "%c", *c);
+        table_text_markdown(table->rows[i].name, file);
         fputs(" |", file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
             fprintf(file, " %s |", metrics_percent(table->rows[i].value[m], text));
         fputc('\n', file);
     }
-}
-
-static void csv_field(const char *text, FILE *file)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, file);
-        return;
-    }
-    fputc('"', file);
-    for (; *text; text++) fprintf(file, *text == '"' ? "\"%c" : "%c", *text);
-    fputc('"', file);
 }
 
 void metrics_table_csv(const struct metrics_table *table, FILE *file)
@@ -141,7 +118,7 @@ void metrics_table_csv(const struct metrics_table *table, FILE *file)
     fputs(",samples,views\n", file);
     for (size_t i = 0; i < table->count; i++) {
         const mvad_metrics_row *row = &table->rows[i];
-        csv_field(row->name, file);
+        table_text_csv(row->name, file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
             fprintf(file, isnan(row->value[m]) ? "," : ",%.9g", row->value[m]);
         fprintf(file, ",%" PRIu64 ",%" PRIu64 "\n", row->samples, row->views);
