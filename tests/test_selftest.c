@@ -203,8 +203,8 @@ static void count_row(const mvad_selftest_row *row, void *user)
 static void selftest_passes(void **state)
 {
     mvad_device *device = *state;
-    for (int precision = 0;
-         precision < (is_cpu(device) ? MVAD_PRECISION_COUNT : MVAD_PRECISION_F64); precision++) {
+    for (int precision = 0; precision <= (is_cpu(device) ? MVAD_PRECISION_F64 : MVAD_PRECISION_F32);
+         precision++) {
         struct rows rows = {0};
         mvad_error error;
         if (mvad_selftest(device, (mvad_precision)precision, count_row, &rows, &error))
