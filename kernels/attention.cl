@@ -25,7 +25,7 @@ struct window {
     int image, top, left, rows, columns, pixels;
 };
 
-inline struct window window_at(struct attention a, int image, int index)
+static inline struct window window_at(struct attention a, int image, int index)
 {
     struct window w;
     w.image = image;
@@ -38,7 +38,7 @@ inline struct window window_at(struct attention a, int image, int index)
 }
 
 /* Pixel of the batch; the last one of the window where there are fewer. */
-inline size_t pixel_of(struct attention a, struct window w, int index)
+static inline size_t pixel_of(struct attention a, struct window w, int index)
 {
     const int i = min(index, w.pixels - 1);
     return ((size_t)w.image * a.height + w.top + i / w.columns) * a.width + w.left + i % w.columns;
@@ -47,7 +47,7 @@ inline size_t pixel_of(struct attention a, struct window w, int index)
 #if LANES == 1
 #define SET_LANE(vector, lane, value) vector = (value)
 #define GET_LANE(vector, lane) (vector)
-inline lanes exponential(lanes x)
+static inline lanes exponential(lanes x)
 {
     return exp(x);
 }
@@ -55,7 +55,7 @@ inline lanes exponential(lanes x)
 #define SET_LANE(vector, lane, value) ((real *)&(vector))[lane] = (value)
 #define GET_LANE(vector, lane) ((real *)&(vector))[lane]
 #ifdef MVAD_DOUBLE
-inline lanes exponential(lanes x)
+static inline lanes exponential(lanes x)
 {
     return exp(x);
 }
@@ -63,7 +63,7 @@ inline lanes exponential(lanes x)
 /* 2^n * e^r with r = x - n ln 2 in two parts and a polynomial for e^r (Cephes' expf coefficients):
  * 2 units in the last place for x at most 0, 0 below -87, NaN for NaN. The library's function costs
  * more than the products around it where a head has 8 channels. */
-inline lanes exponential(lanes x)
+static inline lanes exponential(lanes x)
 {
     const lanes bounded = max(x, (lanes)-87.3f);
     const lanes n = rint(bounded * 1.44269504f);

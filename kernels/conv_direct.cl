@@ -30,7 +30,7 @@ __kernel void pack_weight(INPUT(weight), OUTPUT(packed), struct conv_product p, 
     STORE(packed, i, value);
 }
 
-inline lanes load_channels(__global const stored *from, int count)
+static inline lanes load_channels(__global const stored *from, int count)
 {
     lanes value = 0;
     real number[LANES];
@@ -40,7 +40,7 @@ inline lanes load_channels(__global const stored *from, int count)
     return value;
 }
 
-inline void store_channels(__global stored *to, lanes value, int count)
+static inline void store_channels(__global stored *to, lanes value, int count)
 {
     real number[LANES];
     if (count >= LANES) {
@@ -51,7 +51,7 @@ inline void store_channels(__global stored *to, lanes value, int count)
     for (int i = 0; i < count; i++) STORE(to, i, number[i]);
 }
 
-inline lanes finish(lanes sum, __global const stored *residual, struct conv_product p, size_t at,
+static inline lanes finish(lanes sum, __global const stored *residual, struct conv_product p, size_t at,
                     int count)
 {
     if (p.has_residual) sum += load_channels(residual + at, count);

@@ -58,13 +58,13 @@ typedef real stored;
 #define UNROLL _Pragma("unroll")
 
 /* The larger one; a NaN before any number, so that it reaches the output. */
-inline real larger(real a, real b)
+static inline real larger(real a, real b)
 {
     return isnan(a) || a >= b ? a : b;
 }
 
 /* Lets a NaN through. */
-inline real rectify(real x)
+static inline real rectify(real x)
 {
     return x < 0 ? 0 : x;
 }

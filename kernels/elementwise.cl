@@ -41,7 +41,7 @@ __kernel void fill(OUTPUT(y), ulong count, real value)
 }
 
 /* Philox4x32 with ten rounds, as core/base/random.h. */
-inline uint4 philox(uint4 counter, uint2 key)
+static inline uint4 philox(uint4 counter, uint2 key)
 {
     for (int round = 0; round < 10; round++) {
         const uint high0 = mul_hi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
@@ -53,13 +53,13 @@ inline uint4 philox(uint4 counter, uint2 key)
 }
 
 /* The 24 random bits of block `block` of a stream: u = bits * 2^-24. */
-inline uint4 random_bits(__global const uint *state, uint salt, ulong block)
+static inline uint4 random_bits(__global const uint *state, uint salt, ulong block)
 {
     const uint4 counter = (uint4)((uint)block, (uint)(block >> 32), salt, state[2]);
     return philox(counter, (uint2)(state[0], state[1])) >> 8;
 }
 
-inline real keep(real x, uint bits, uint threshold, real scale)
+static inline real keep(real x, uint bits, uint threshold, real scale)
 {
     return bits >= threshold ? x * scale : 0;
 }

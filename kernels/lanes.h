@@ -40,13 +40,13 @@ typedef float8 lanes;
 #define LOAD_REAL_LANES(pointer, index) vload8(0, (pointer) + (index))
 #define STORE_REAL_LANES(pointer, index, value) vstore8(value, 0, (pointer) + (index))
 
-inline real sum_lanes(lanes value)
+static inline real sum_lanes(lanes value)
 {
     const lanes v = value;
     return ((v.s0 + v.s1) + (v.s2 + v.s3)) + ((v.s4 + v.s5) + (v.s6 + v.s7));
 }
 
-inline lanes rectify_lanes(lanes value)
+static inline lanes rectify_lanes(lanes value)
 {
     return value < 0 ? 0 : value;
 }

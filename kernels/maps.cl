@@ -98,7 +98,7 @@ __kernel void resize(INPUT(x), INPUT(addend), OUTPUT(y), int has_addend, int in_
 }
 
 /* Index i, anywhere, of an axis of `size` mirrored with its edge elements again and again. */
-inline int mirror(int i, int size)
+static inline int mirror(int i, int size)
 {
     if (i >= 0 && i < size) return i;
     i %= 2 * size;

@@ -20,7 +20,7 @@
     for (size_t i = run; i < min(run + CHAINS, end); i++) sum[0] += term;                              \
     partial[p] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 
-inline real square(real x)
+static inline real square(real x)
 {
     return x * x;
 }
@@ -43,7 +43,7 @@ __kernel void squares(INPUT(x), OUTPUT_OF(real, partial), ulong count, ulong blo
 }
 
 /* One work item; four chains. */
-inline real add_partials(__global const real *partial, int pieces)
+static inline real add_partials(__global const real *partial, int pieces)
 {
     real a = 0, b = 0, c = 0, d = 0;
     int p = 0;

@@ -1,7 +1,7 @@
 /* Which windows of the other views a query window attends to. */
 
 /* An unsigned number that orders correlations as they are ordered, NaN first, 0 below all of them. */
-inline real_bits order_of(real x)
+static inline real_bits order_of(real x)
 {
     const real_bits sign = (real_bits)1 << (8 * sizeof(real) - 1);
     const real_bits bits = as_real_bits(x + 0); /* -0 becomes 0 */
@@ -36,7 +36,7 @@ __kernel void correlate(INPUT(q), INPUT(k), OUTPUT_OF(real_bits, order), int win
 #define SELECT_ITEMS 64 // work items of a group of select_windows
 #endif
 
-inline uint sum_of_items(__local uint *count, uint own)
+static inline uint sum_of_items(__local uint *count, uint own)
 {
     const size_t item = get_local_id(0);
     uint sum = 0;

@@ -105,10 +105,29 @@ static void append(struct opencl_call *call, const struct opencl_step *step)
         call->status = error_out_of_memory(call->error, "kernel launches", sizeof *step);
 }
 
+/* How many work items a group of the kernel may have on this device. */
+static size_t group_limit(struct opencl_call *call)
+{
+    size_t limit = 0;
+    cl_int code = clGetKernelWorkGroupInfo(call->kernel, call->device->place.device,
+                                           CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    fail(call, "asking for a kernel's group size", code);
+    return limit < 1 ? 1 : limit;
+}
+
 void opencl_launch_groups(struct opencl_call *call, cl_uint dimensions, const size_t global[3],
                           const size_t local[3])
 {
     if (call->status) return;
+    size_t items = 1;
+    const size_t limit = group_limit(call);
+    for (cl_uint d = 0; local && d < dimensions; d++) items *= local[d];
+    if (items > limit) {
+        call->status = error_set(call->error, MVAD_ERROR_UNSUPPORTED,
+                                 "%s: %s needs groups of %zu work items; the device allows %zu",
+                                 call->device->id, op_name(call->node->op), items, limit);
+        return;
+    }
     struct opencl_step step = {
         .node = call->index, .kernel = call->kernel, .dimensions = dimensions, .grouped = local};
     for (cl_uint d = 0; d < dimensions; d++) {
@@ -120,14 +139,10 @@ void opencl_launch_groups(struct opencl_call *call, cl_uint dimensions, const si
     if (!call->status) call->kernel = NULL; /* the step's now */
 }
 
-/* Work items of a group along dimension 0: what a group of this kernel may have, at most `most`. */
+/* Work items of a group along dimension 0, at most `most`. */
 static size_t group_width(struct opencl_call *call, size_t most)
 {
-    size_t limit = 0;
-    cl_int code = clGetKernelWorkGroupInfo(call->kernel, call->device->place.device,
-                                           CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
-    fail(call, "asking for a kernel's group size", code);
-    if (limit < 1) limit = 1;
+    const size_t limit = group_limit(call);
     while (most > limit) most /= 2;
     return most;
 }

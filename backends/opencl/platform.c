@@ -1,5 +1,6 @@
 /* Which devices there are. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backends/opencl/opencl.h"
@@ -131,7 +132,10 @@ mvad_status opencl_identify(const struct opencl_place *place, int32_t index,
     if (!available || !compiler)
         return error_set(error, MVAD_ERROR_DEVICE, "%s: %s has no %s", device->id, device->name,
                          available ? "compiler for kernels" : "free device");
-    device->processor = type & CL_DEVICE_TYPE_CPU;
+    /* MVAD_OPENCL_KIND=gpu|processor: kernels and choices of the other kind of device, so that those
+     * for GPUs can be tested on a processor. */
+    const char *kind = getenv("MVAD_OPENCL_KIND");
+    device->processor = kind && *kind ? !strcmp(kind, "processor") : type & CL_DEVICE_TYPE_CPU;
     device->fp64 = has_extension(id, "cl_khr_fp64");
     device->fp16 = has_extension(id, "cl_khr_fp16");
     return MVAD_OK;

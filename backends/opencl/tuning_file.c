@@ -21,12 +21,12 @@ const char *opencl_variant_name(enum opencl_variant variant)
 static bool tuning_path(const struct opencl_device *device, char path[MAX_PATH], bool *named)
 {
     const char *own = getenv("MVAD_OPENCL_TUNING");
-    char folder[MAX_PATH - 64], identity[4 * OPENCL_NAME];
+    char folder[MAX_PATH - 64], identity[4 * OPENCL_NAME + 16];
     *named = own && *own;
     if (*named) return snprintf(path, MAX_PATH, "%s", own) < MAX_PATH;
     if (!opencl_cache_folder(folder, sizeof folder)) return false;
-    snprintf(identity, sizeof identity, "%s\n%s\n%s\n%s", device->platform, device->name,
-             device->version, device->driver);
+    snprintf(identity, sizeof identity, "%s\n%s\n%s\n%s\n%d", device->platform, device->name,
+             device->version, device->driver, device->processor);
     snprintf(path, MAX_PATH, "%s/opencl-%016llx.tuning", folder,
              (unsigned long long)checksum_bytes(0, identity, strlen(identity)));
     return true;
