@@ -67,12 +67,12 @@ static struct fixture open_fixture(const char *name)
 {
     struct fixture f = {0};
     char path[128], input[32];
+    f.device = test_device_open(2);
+    if (!f.device) skip();
     snprintf(path, sizeof path, "%s.safetensors", name);
     f.golden = golden_open(FOLDER, path);
     assert_non_null(f.golden);
     f.model = golden_model(f.golden);
-    f.device = test_device_open(2);
-    if (!f.device) skip();
     f.samples = atoi(mvad_tensors_metadata(f.golden, "samples"));
     assert_int_equal(sscanf(mvad_tensors_metadata(f.golden, "input"), "%31s * 2", input), 1);
     size_t size = (size_t)f.model->config.image_size;
@@ -92,7 +92,7 @@ static void close_fixture(struct fixture *f)
     free(f->images);
 }
 
-static void forward_at(const struct fixture *f, mvad_precision precision, double tolerance)
+static void forward_at(struct fixture *f, mvad_precision precision, double tolerance)
 {
     static const char *const names[] = {"teacher.0", "teacher.1", "teacher.2",       "student.0",
                                         "student.1", "student.2", "anomaly_map_raw", "anomaly_map"};
@@ -101,8 +101,10 @@ static void forward_at(const struct fixture *f, mvad_precision precision, double
     mvad_session_options options = mvad_session_options_default();
     options.samples = f->samples;
     options.precision = precision;
-    if (test_device_lacks(mvad_session_create(f->model, f->device, &options, &session, &error)))
+    if (test_device_lacks(mvad_session_create(f->model, f->device, &options, &session, &error))) {
+        close_fixture(f);
         skip();
+    }
     OK(error.status);
     OK(mvad_session_run(session, f->images, &error));
     for (int output = 0; output <= MVAD_OUTPUT_SAMPLE_SCORE; output++) {
@@ -186,8 +188,10 @@ static void train(void **state)
     options.dropout = options.drop_path = 0;
     const double *losses = golden_find_double(f.golden, "loss", (size_t)steps);
     const double *norms = golden_find_double(f.golden, "grad_norm", (size_t)steps);
-    if (test_device_lacks(mvad_trainer_create(f.model, f.device, &options, &trainer, &error)))
+    if (test_device_lacks(mvad_trainer_create(f.model, f.device, &options, &trainer, &error))) {
+        close_fixture(&f);
         skip();
+    }
     OK(error.status);
     for (int step = 0; step < steps; step++) {
         mvad_step_result result;
