@@ -1,17 +1,18 @@
 #!/bin/sh
-# Installs what a bare Debian or Ubuntu lacks to build, test and check mvad.
+# Installs what a bare Debian or Ubuntu lacks to build and test mvad.
 #   scripts/setup.sh           installs the missing packages, as root or through sudo
 #   scripts/setup.sh --check   lists the missing packages and changes nothing; exit code 1 if there are any
+#   scripts/setup.sh --all     and what only changing mvad needs: the formatter, clang for the fuzz targets, Pillow
 set -eu
 
 # libopenblas-openmp-dev: the OpenMP flavour of OpenBLAS shares one pool of threads with mvad's own OpenMP loops.
 # ocl-icd-opencl-dev, libclblast-dev: the OpenCL backend; pocl-opencl-icd: an OpenCL device for the tests on any machine.
-# clang, libclang-rt-dev, libomp-dev: the fuzz targets.
 # libc6-dev is only recommended by gcc, and recommended packages are not installed.
 packages="gcc libc6-dev cmake ninja-build pkg-config
 libopenblas-openmp-dev libcjson-dev libstb-dev libpopt-dev
 ocl-icd-opencl-dev libclblast-dev pocl-opencl-icd
-libcmocka-dev valgrind clang-format clang libclang-rt-dev libomp-dev"
+libcmocka-dev valgrind"
+developer_packages="clang-format clang libclang-rt-dev libomp-dev python3 python3-numpy python3-pil"
 
 missing() {
     for package in $packages; do
@@ -24,8 +25,9 @@ missing() {
 
 case "${1-}" in
 '' | --check) ;;
+--all) packages="$packages $developer_packages" ;;
 *)
-    echo "usage: scripts/setup.sh [--check]" >&2
+    echo "usage: scripts/setup.sh [--check | --all]" >&2
     exit 2
     ;;
 esac
