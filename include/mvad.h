@@ -354,6 +354,22 @@ MVAD_API mvad_status mvad_session_create(const mvad_model *model, mvad_device *d
 /* images: samples * views * 3 * S * S floats, normalised. */
 MVAD_API mvad_status mvad_session_run(mvad_session *session, const float *images, mvad_error *error);
 
+/* The same in two steps, so that the next images reach a device with memory of its own while it still
+ * computes: stage hands over the images of the next run, which may be reused on return; start begins
+ * the run and may return before it has ended; reading an output waits for it.
+ *
+ *     mvad_session_stage(session, first, &error);
+ *     while (..) {
+ *         mvad_session_start(session, &error);
+ *         mvad_session_stage(session, next, &error);       // beside the run
+ *         mvad_session_read(session, MVAD_OUTPUT_MAP, ..); // of the run, not of `next`
+ *     }
+ *
+ * start without any images staged is MVAD_ERROR_INVALID_ARGUMENT; images not replaced are used again. */
+MVAD_API mvad_status mvad_session_stage(mvad_session *session, const float *images,
+                                        mvad_error *error);
+MVAD_API mvad_status mvad_session_start(mvad_session *session, mvad_error *error);
+
 /* Shape of an output; returns its rank (1, 3 or 4), 0 for an unknown output. */
 MVAD_API int32_t mvad_session_shape(const mvad_session *session, mvad_output output,
                                     int64_t shape[4]);
@@ -408,6 +424,15 @@ MVAD_API mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *d
  * is not finite: the parameters are then not to be used. */
 MVAD_API mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images,
                                        mvad_step_result *result, mvad_error *error);
+
+/* The same in three steps, so that the images of the next step reach the device while it computes this
+ * one: stage as for sessions; start begins a step and may return before it has ended; finish waits and
+ * gives its result. MVAD_ERROR_INVALID_ARGUMENT where they come in another order. */
+MVAD_API mvad_status mvad_trainer_stage(mvad_trainer *trainer, const float *images,
+                                        mvad_error *error);
+MVAD_API mvad_status mvad_trainer_start(mvad_trainer *trainer, mvad_error *error);
+MVAD_API mvad_status mvad_trainer_finish(mvad_trainer *trainer, mvad_step_result *result,
+                                         mvad_error *error);
 
 MVAD_API mvad_status mvad_trainer_set_learning_rate(mvad_trainer *trainer, double learning_rate,
                                                     mvad_error *error);
@@ -669,7 +694,7 @@ typedef struct mvad_train_progress {
     double learning_rate;
     double samples_per_second; /* of this run so far */
     double seconds_left;       /* estimate */
-    double data_wait_share;    /* of the time so far: waiting for images */
+    double data_wait_share; /* of the time so far: waiting for images, while the device may have computed */
 } mvad_train_progress;
 
 typedef struct mvad_train_options {

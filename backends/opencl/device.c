@@ -17,6 +17,7 @@ static void opencl_close(void *state)
     /* The BLAS keeps programs of this context, which must go before it. */
     opencl_product_forget();
     if (device->profiling) clReleaseCommandQueue(device->profiling);
+    opencl_end_uploads(device);
     if (device->queue) clReleaseCommandQueue(device->queue);
     if (device->context) clReleaseContext(device->context);
     free(device);
@@ -118,6 +119,7 @@ static void opencl_free(void *state, void *buffer)
     struct opencl_device *device = state;
     size_t bytes = 0;
     clFinish(device->queue);
+    opencl_forget_uploads(device, buffer);
     if (!clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL))
         device->allocated -= bytes < device->allocated ? bytes : device->allocated;
     clReleaseMemObject(buffer);
@@ -153,6 +155,7 @@ const struct backend opencl_backend = {
     .free = opencl_free,
     .write = opencl_write,
     .read = opencl_read,
+    .stage = opencl_stage,
     .query = opencl_query,
     .bind = opencl_bind,
     .unbind = opencl_unbind,

@@ -28,6 +28,13 @@ struct opencl_place {
 mvad_status opencl_find(struct opencl_place places[OPENCL_MAX_DEVICES], int32_t *count,
                         mvad_error *error);
 
+/* Values on their way to the device beside a run (upload.c). */
+struct opencl_uploads {
+    cl_command_queue queue; /* made when first needed */
+    struct opencl_upload *slots;
+    size_t count, capacity;
+};
+
 struct opencl_device {
     struct opencl_place place;
     char id[32];
@@ -43,6 +50,7 @@ struct opencl_device {
     size_t allocated;                /* bytes of all buffers */
     struct opencl_program *programs; /* built so far, a list */
     struct opencl_tuning *tuning;
+    struct opencl_uploads uploads;
 };
 
 /* Fills everything that can be known without a context. */
@@ -56,6 +64,19 @@ const char *opencl_error_name(cl_int code);
  * MVAD_ERROR_OUT_OF_MEMORY, others MVAD_ERROR_DEVICE. */
 mvad_status opencl_fail(const struct opencl_device *device, const char *what, cl_int code,
                         mvad_error *error);
+
+/* ---- uploads beside a run (upload.c) ---- */
+
+/* The `stage` of struct backend. */
+mvad_status opencl_stage(void *state, void *buffer, size_t offset, const void *data, size_t bytes,
+                         mvad_error *error);
+
+/* Puts what was staged in its place, before anything enqueued later. */
+mvad_status opencl_place_uploads(struct opencl_device *device, mvad_error *error);
+
+/* What was staged for this buffer will not be needed. */
+void opencl_forget_uploads(struct opencl_device *device, cl_mem target);
+void opencl_end_uploads(struct opencl_device *device);
 
 /* ---- programs (program.c, binary_cache.c) ---- */
 

@@ -161,12 +161,11 @@ mvad_status opencl_run(void *state, void *program, const struct run_profile *pro
 {
     struct opencl_device *device = state;
     const struct bound_graph *bound = program;
-    if (profile) return run_profiled(device, bound, profile, error);
-    for (size_t i = 0; i < bound->steps.count; i++) {
-        mvad_status status =
-            enqueue(device, device->queue, bound, &bound->steps.step[i], NULL, error);
-        if (status) return status;
-    }
+    mvad_status status = opencl_place_uploads(device, error);
+    if (!status && profile) return run_profiled(device, bound, profile, error);
+    for (size_t i = 0; i < bound->steps.count && !status; i++)
+        status = enqueue(device, device->queue, bound, &bound->steps.step[i], NULL, error);
+    if (status) return status;
     cl_int code = clFlush(device->queue);
     return code ? opencl_fail(device, "running", code, error) : error_clear(error);
 }

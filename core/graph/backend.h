@@ -35,6 +35,12 @@ struct backend {
     mvad_status (*read)(void *device, const void *buffer, size_t offset, void *data, size_t bytes,
                         mvad_error *error);
 
+    /* The same as write for what the next run reads, while another one may be under way: returns when the
+     * host memory may be reused, the copy ends beside the run, and the next `run` puts it in its
+     * place first. NULL: `write` does as well, because a run has ended when `run` returns. */
+    mvad_status (*stage)(void *device, void *buffer, size_t offset, const void *data, size_t bytes,
+                         mvad_error *error);
+
     /* Whether the device can run this node, with the reason in `error` where not, and the scratch
      * memory it will need. */
     mvad_status (*query)(void *device, const struct graph *graph, const struct node *node,

@@ -14,6 +14,8 @@ struct executor {
     struct plan plan;
     void *segments[SEGMENT_COUNT];
     void *program;
+    bool running; /* started and not waited for */
+    bool staged;  /* the device holds values for the next run */
 };
 
 /* Asks the device about every node; *workspace is an array of graph->node_count sizes, freed by the
@@ -135,6 +137,21 @@ mvad_status executor_write(struct executor *executor, value_id id, const void *d
     const struct value *value = &executor->graph.values[id];
     const struct mvad_device *device = executor->device;
     return device->backend->write(device->state, executor->segments[value->segment], value->offset,
+                                  data, value_bytes(value), error);
+}
+
+mvad_status executor_stage(struct executor *executor, value_id id, const void *data,
+                           mvad_error *error)
+{
+    const struct mvad_device *device = executor->device;
+    /* What is staged replaces what is written, so that of two values for a run the later one counts. */
+    if ((!executor->running && !executor->staged) || !device->backend->stage)
+        return executor_write(executor, id, data, error);
+    mvad_status status = check_access(executor, id, false, error);
+    if (status) return status;
+    const struct value *value = &executor->graph.values[id];
+    executor->staged = true;
+    return device->backend->stage(device->state, executor->segments[value->segment], value->offset,
                                   data, value_bytes(value), error);
 }
 
@@ -262,12 +279,34 @@ mvad_status executor_write_mirror(struct executor *executor, enum segment segmen
     return status ? status : write_double_to(executor, segment, parameter, data, error);
 }
 
-mvad_status executor_run(struct executor *executor, const struct run_profile *profile,
+static mvad_status start(struct executor *executor, const struct run_profile *profile,
                          mvad_error *error)
 {
     const struct mvad_device *device = executor->device;
     mvad_status status = device->backend->run(device->state, executor->program, profile, error);
-    return status ? status : device->backend->sync(device->state, error);
+    executor->running = !status;
+    executor->staged = false;
+    return status;
+}
+
+mvad_status executor_start(struct executor *executor, mvad_error *error)
+{
+    return start(executor, NULL, error);
+}
+
+mvad_status executor_wait(struct executor *executor, mvad_error *error)
+{
+    if (!executor->running) return MVAD_OK;
+    const struct mvad_device *device = executor->device;
+    executor->running = false;
+    return device->backend->sync(device->state, error);
+}
+
+mvad_status executor_run(struct executor *executor, const struct run_profile *profile,
+                         mvad_error *error)
+{
+    mvad_status status = start(executor, profile, error);
+    return status ? status : executor_wait(executor, error);
 }
 
 mvad_status executor_plan_bytes(mvad_device *device, struct graph *graph, size_t *arena_bytes,

@@ -46,6 +46,15 @@ mvad_status executor_read_mirror(struct executor *executor, enum segment segment
 mvad_status executor_write_mirror(struct executor *executor, enum segment segment,
                                   value_id parameter, const double *data, mvad_error *error);
 
+/* Like executor_write, for what the next run reads, also while a run is under way: the copy goes on
+ * beside it where the device can, and does not disturb it. `data` may be reused on return. */
+mvad_status executor_stage(struct executor *executor, value_id id, const void *data,
+                           mvad_error *error);
+
+/* Begins to run every node once. The device may still be at it on return: reading waits for it. */
+mvad_status executor_start(struct executor *executor, mvad_error *error);
+mvad_status executor_wait(struct executor *executor, mvad_error *error);
+
 /* Runs every node once and waits. `profile` may be NULL. */
 mvad_status executor_run(struct executor *executor, const struct run_profile *profile,
                          mvad_error *error);

@@ -13,7 +13,7 @@
             for (int64_t c = 0, nchw = n * (dim)[3] * (dim)[1] * (dim)[2] + pixel; c < (dim)[3]; \
                  c++, nhwc++, nchw += (dim)[1] * (dim)[2])
 
-mvad_status images_write(struct executor *executor, value_id id, const float *images, void *staging,
+mvad_status images_stage(struct executor *executor, value_id id, const float *images, void *staging,
                          mvad_error *error)
 {
     const struct value *value = &executor_graph(executor)->values[id];
@@ -25,7 +25,7 @@ mvad_status images_write(struct executor *executor, value_id id, const float *im
     } else {
         FOR_EACH_ELEMENT(value->dim, to, from)((float *)staging)[to] = images[from];
     }
-    return executor_write(executor, id, staging, error);
+    return executor_stage(executor, id, staging, error);
 }
 
 mvad_status images_read(struct executor *executor, value_id id, float *values, mvad_error *error)

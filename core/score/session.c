@@ -18,7 +18,7 @@ struct mvad_session {
     value_id images;
     value_id outputs[MVAD_OUTPUT_COUNT]; /* VALUE_NONE for the sample score, which the host computes */
     void *staging;                       /* one batch of images in the graph's layout and type */
-    bool has_run;
+    bool has_images, has_run;
 };
 
 mvad_session_options mvad_session_options_default(void)
@@ -73,15 +73,38 @@ mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
     return error_clear(error);
 }
 
-mvad_status mvad_session_run(mvad_session *session, const float *images, mvad_error *error)
+static mvad_status wait_for(mvad_session *session, mvad_error *error)
+{
+    mvad_status status = executor_wait(session->executor, error);
+    session->has_run = !status;
+    return status;
+}
+
+mvad_status mvad_session_stage(mvad_session *session, const float *images, mvad_error *error)
 {
     if (!session || !images)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "session or images are NULL");
     mvad_status status =
-        images_write(session->executor, session->images, images, session->staging, error);
-    if (!status) status = executor_run(session->executor, NULL, error);
+        images_stage(session->executor, session->images, images, session->staging, error);
+    session->has_images |= !status;
+    return status;
+}
+
+mvad_status mvad_session_start(mvad_session *session, mvad_error *error)
+{
+    if (!session) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "session is NULL");
+    if (!session->has_images)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "the session has no images yet");
+    mvad_status status = executor_start(session->executor, error);
     session->has_run = !status;
     return status;
+}
+
+mvad_status mvad_session_run(mvad_session *session, const float *images, mvad_error *error)
+{
+    mvad_status status = mvad_session_stage(session, images, error);
+    if (!status) status = mvad_session_start(session, error);
+    return status ? status : wait_for(session, error);
 }
 
 int32_t mvad_session_shape(const mvad_session *session, mvad_output output, int64_t shape[4])
@@ -134,6 +157,8 @@ mvad_status mvad_session_read(mvad_session *session, mvad_output output, float *
                          expected, count);
     if (!session->has_run)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "the session has not run yet");
+    mvad_status status = wait_for(session, error);
+    if (status) return status;
     if (output == MVAD_OUTPUT_SAMPLE_SCORE) return read_sample_scores(session, values, error);
     return images_read(session->executor, session->outputs[output], values, error);
 }
@@ -155,7 +180,7 @@ mvad_status mvad_session_profile(mvad_session *session, const float *images,
     if (!session || !images || !visit)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     mvad_status status =
-        images_write(session->executor, session->images, images, session->staging, error);
+        images_stage(session->executor, session->images, images, session->staging, error);
     return status ? status : profile_run(session->executor, visit, user, error);
 }
 

@@ -204,18 +204,30 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     return status;
 }
 
+/* Hands the images of the first step not handed over yet to the trainer. */
+static mvad_status stage_images(struct run *run, mvad_error *error)
+{
+    const double before = clock_seconds();
+    const float *images;
+    mvad_status status = loader_next(run->loader, &images, error);
+    run->waited += clock_seconds() - before;
+    return status ? status : mvad_trainer_stage(run->trainer, images, error);
+}
+
+/* One step, whose images are staged, and beside it the copy of the next one's. What is wrong with those
+ * counts only when this step is done and logged. */
 static mvad_status do_step(struct run *run, mvad_error *error)
 {
     const struct schedule *schedule = &run->schedule;
     const int32_t epoch = (int32_t)(run->step / schedule->steps_per_epoch);
-    const double rate = schedule_learning_rate(schedule, epoch), before = clock_seconds();
-    const float *images;
+    const double rate = schedule_learning_rate(schedule, epoch);
     mvad_step_result result;
-    mvad_status status = loader_next(run->loader, &images, error);
+    mvad_error next_error = {0};
+    mvad_status status = mvad_trainer_set_learning_rate(run->trainer, rate, error), next = MVAD_OK;
+    if (!status) status = mvad_trainer_start(run->trainer, error);
     if (status) return status;
-    run->waited += clock_seconds() - before;
-    status = mvad_trainer_set_learning_rate(run->trainer, rate, error);
-    if (!status) status = mvad_trainer_step(run->trainer, images, &result, error);
+    if (run->step + 1 < schedule->steps) next = stage_images(run, &next_error);
+    status = mvad_trainer_finish(run->trainer, &result, error);
     if (status) return status;
     run->step++;
 
@@ -233,7 +245,10 @@ static mvad_status do_step(struct run *run, mvad_error *error)
         .seconds_left = (double)(schedule->steps - run->step) * elapsed / done,
         .data_wait_share = run->waited / elapsed,
     };
-    return runlog_add(&run->log, &run->progress, error);
+    status = runlog_add(&run->log, &run->progress, error);
+    if (status || !next) return status;
+    if (error) *error = next_error;
+    return next;
 }
 
 static bool report_progress(struct run *run)
@@ -314,6 +329,7 @@ static mvad_status go(struct run *run, mvad_error *error)
     mvad_status status = MVAD_OK;
     run->start = clock_seconds();
     if (evaluation_is_due(run)) status = evaluate(run, error);
+    if (!status && run->step < run->schedule.steps) status = stage_images(run, error);
     while (!status && run->step < run->schedule.steps && !run->stop) {
         if ((status = do_step(run, error))) break;
         if (!report_progress(run) && evaluation_is_due(run)) status = evaluate(run, error);

@@ -96,7 +96,7 @@ static mvad_status run_batch(struct estimate *e, const struct dataset *dataset, 
         if (!status)
             load_normalize(e->pixels, size, e->batch + i * 3 * (size_t)size * (size_t)size);
     }
-    if (!status) status = images_write(e->executor, e->images, e->batch, e->staging, error);
+    if (!status) status = images_stage(e->executor, e->images, e->batch, e->staging, error);
     return status ? status : executor_run(e->executor, NULL, error);
 }
 

@@ -22,6 +22,7 @@ struct mvad_trainer {
     uint64_t step; /* done so far */
     value_id images, hyper, random, loss, gradient_norm;
     void *staging; /* one batch of images in the graph's layout and type */
+    bool has_images, started;
 };
 
 mvad_trainer_options mvad_trainer_options_default(void)
@@ -101,9 +102,8 @@ mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
     return error_clear(error);
 }
 
-/* Everything a step reads that changes from step to step: images, random state, optimizer settings.
- * */
-static mvad_status write_inputs(mvad_trainer *trainer, const float *images, mvad_error *error)
+/* What a step reads beside the images that changes from step to step: random state, optimizer settings. */
+static mvad_status write_settings(mvad_trainer *trainer, mvad_error *error)
 {
     const mvad_trainer_options *options = &trainer->options;
     double step = (double)(trainer->step + 1), beta[2] = {options->beta1, options->beta2};
@@ -123,21 +123,40 @@ static mvad_status write_inputs(mvad_trainer *trainer, const float *images, mvad
     };
     const struct random_state random = {(uint32_t)options->seed, (uint32_t)(options->seed >> 32),
                                         (uint32_t)trainer->step, 0};
-    mvad_status status =
-        images_write(trainer->executor, trainer->images, images, trainer->staging, error);
-    if (!status) status = executor_write_double(trainer->executor, trainer->hyper, hyper, error);
+    mvad_status status = executor_write_double(trainer->executor, trainer->hyper, hyper, error);
     if (!status && value_present(trainer->random))
         status = executor_write(trainer->executor, trainer->random, &random, error);
     return status;
 }
 
-mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images, mvad_step_result *result,
-                              mvad_error *error)
+mvad_status mvad_trainer_stage(mvad_trainer *trainer, const float *images, mvad_error *error)
 {
-    if (!trainer || !images || !result)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer, images or result is NULL");
-    mvad_status status = write_inputs(trainer, images, error);
-    if (!status) status = executor_run(trainer->executor, NULL, error);
+    if (!trainer || !images)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer or images are NULL");
+    mvad_status status =
+        images_stage(trainer->executor, trainer->images, images, trainer->staging, error);
+    trainer->has_images |= !status;
+    return status;
+}
+
+mvad_status mvad_trainer_start(mvad_trainer *trainer, mvad_error *error)
+{
+    if (!trainer || !trainer->has_images || trainer->started)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "trainer is NULL, has no images yet, or its last step was not finished");
+    mvad_status status = write_settings(trainer, error);
+    if (!status) status = executor_start(trainer->executor, error);
+    trainer->started = !status;
+    return status;
+}
+
+mvad_status mvad_trainer_finish(mvad_trainer *trainer, mvad_step_result *result, mvad_error *error)
+{
+    if (!trainer || !result || !trainer->started)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "trainer or result is NULL, or no step was started");
+    trainer->started = false;
+    mvad_status status = executor_wait(trainer->executor, error);
     if (!status)
         status = executor_read_double(trainer->executor, trainer->loss, &result->loss, error);
     if (!status)
@@ -149,6 +168,15 @@ mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images, mvad_s
         return error_set(error, MVAD_ERROR_NUMERIC, "step %llu: loss %g, gradient norm %g",
                          (unsigned long long)trainer->step, result->loss, result->gradient_norm);
     return MVAD_OK;
+}
+
+mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images, mvad_step_result *result,
+                              mvad_error *error)
+{
+    if (!result) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "result is NULL");
+    mvad_status status = mvad_trainer_stage(trainer, images, error);
+    if (!status) status = mvad_trainer_start(trainer, error);
+    return status ? status : mvad_trainer_finish(trainer, result, error);
 }
 
 mvad_status mvad_trainer_set_learning_rate(mvad_trainer *trainer, double learning_rate,
@@ -277,7 +305,8 @@ mvad_status mvad_trainer_profile(mvad_trainer *trainer, const float *images,
 {
     if (!trainer || !images || !visit)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
-    mvad_status status = write_inputs(trainer, images, error);
+    mvad_status status = mvad_trainer_stage(trainer, images, error);
+    if (!status) status = write_settings(trainer, error);
     if (!status) status = profile_run(trainer->executor, visit, user, error);
     if (!status) trainer->step++;
     return status;
