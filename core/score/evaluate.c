@@ -28,10 +28,13 @@ struct evaluation {
     struct map_runner runner;
     float scores[MVAD_MAX_VIEWS]; /* of the sample at hand */
     struct map_folder folder;
-    struct metrics *metrics; /* of samples and pixels */
-    /* Image scores by class. A view may count as an image but not with its pixels, which `metrics`
-     * only takes together. */
-    struct score_list *images;
+    /* Samples come class by class: of what is counted there is one class at a time. */
+    size_t class_index;      /* the class at hand, where there are metrics */
+    struct metrics *metrics; /* of its samples and pixels; NULL: no class yet */
+    /* Image scores. A view may count as an image but not with its pixels, which `metrics` only takes
+     * together. */
+    struct score_list images;
+    struct metrics_row *rows; /* of all classes */
 };
 
 const char *mvad_metric_name(mvad_metric metric)
@@ -60,10 +63,8 @@ static mvad_status prepare(struct evaluation *e, mvad_error *error)
         .image_size = e->image_size, .per_run = samples, .marks = true};
     mvad_status status = sample_feed_create(e->dataset, &options, &e->feed, error);
     if (status) return status;
-    status = metrics_create((uint32_t)classes, (uint32_t)e->image_size, 0, &e->metrics, error);
-    if (status) return status;
-    e->images = calloc(classes, sizeof *e->images);
-    if (!e->images) return error_out_of_memory(error, "scores", classes * sizeof *e->images);
+    e->rows = calloc(classes, sizeof *e->rows);
+    if (!e->rows) return error_out_of_memory(error, "metrics", classes * sizeof *e->rows);
     return map_runner_reserve(&e->runner, sample_feed_max_views(e->feed), error);
 }
 
@@ -80,10 +81,9 @@ static mvad_status add_view(struct evaluation *e, const struct dataset_sample *s
                          "%s, sample %s, view %s: its anomaly map has a NaN or an infinity",
                          e->dataset->classes[sample->class_index].name, sample->name, view->name);
     if (view->label == DATASET_UNKNOWN) return MVAD_OK;
-    mvad_status status = score_list_add(&e->images[sample->class_index], *score, anomalous, error);
+    mvad_status status = score_list_add(&e->images, *score, anomalous, error);
     if (!status && (!anomalous || view->mask))
-        status = metrics_add_view(e->metrics, (uint32_t)sample->class_index, map,
-                                  view->mask ? marks : NULL, anomalous, error);
+        status = metrics_add_view(e->metrics, 0, map, view->mask ? marks : NULL, anomalous, error);
     return status;
 }
 
@@ -104,8 +104,8 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
         if (!status && e->scores[v] > highest) highest = e->scores[v];
     }
     if (!status && sample->label != DATASET_UNKNOWN)
-        status = metrics_add_sample(e->metrics, (uint32_t)sample->class_index, highest,
-                                    sample->label == DATASET_ANOMALOUS, error);
+        status =
+            metrics_add_sample(e->metrics, 0, highest, sample->label == DATASET_ANOMALOUS, error);
     if (!status && e->folder.path)
         status = map_folder_save(&e->folder, class_name, sample->name, (int64_t)batch->views,
                                  e->image_size, e->runner.maps + first * pixels, error);
@@ -119,6 +119,34 @@ static mvad_status add_sample(struct evaluation *e, const struct sample_batch *b
     return status;
 }
 
+static mvad_status end_class(struct evaluation *e, mvad_error *error)
+{
+    struct curve_metrics curve;
+    if (!e->metrics) return MVAD_OK;
+    struct metrics_row *row = &e->rows[e->class_index];
+    mvad_status status = e->options->strips ? metrics_result_strips(e->metrics, 0, row, error)
+                                            : metrics_result(e->metrics, 0, row, error);
+    if (!status) {
+        score_list_measure(&e->images, &curve);
+        row->value[METRIC_IMAGE_AUROC] = curve.auroc;
+        row->value[METRIC_IMAGE_AP] = curve.ap;
+        row->value[METRIC_IMAGE_F1_MAX] = curve.f1_max;
+    }
+    metrics_destroy(e->metrics);
+    e->metrics = NULL;
+    score_list_clear(&e->images);
+    return status;
+}
+
+/* Measures the class at hand when the samples of another one come. */
+static mvad_status enter_class(struct evaluation *e, size_t class_index, mvad_error *error)
+{
+    if (e->metrics && e->class_index == class_index) return MVAD_OK;
+    mvad_status status = end_class(e, error);
+    e->class_index = class_index;
+    return status ? status : metrics_create(1, (uint32_t)e->image_size, 0, &e->metrics, error);
+}
+
 static mvad_status score_all(struct evaluation *e, bool *stopped, mvad_error *error)
 {
     const mvad_evaluate_options *options = e->options;
@@ -126,8 +154,9 @@ static mvad_status score_all(struct evaluation *e, bool *stopped, mvad_error *er
     size_t done = 0;
     for (;;) {
         mvad_status status = sample_feed_next(e->feed, &batch, error);
-        if (status || !batch.count) return status;
-        status = map_runner_run(&e->runner, batch.images, batch.views, error);
+        if (!status && !batch.count) return end_class(e, error);
+        if (!status) status = enter_class(e, e->dataset->samples[batch.first].class_index, error);
+        if (!status) status = map_runner_run(&e->runner, batch.images, batch.views, error);
         for (size_t i = 0; i < batch.count && !status; i++)
             status = add_sample(e, &batch, i, error);
         if (status) return status;
@@ -136,21 +165,6 @@ static mvad_status score_all(struct evaluation *e, bool *stopped, mvad_error *er
             options->progress && options->progress(done, sample_feed_total(e->feed), options->user);
         if (*stopped) return MVAD_OK;
     }
-}
-
-static mvad_status measure_class(struct evaluation *e, size_t class_index, struct metrics_row *row,
-                                 mvad_error *error)
-{
-    struct curve_metrics curve;
-    mvad_status status = e->options->strips
-                             ? metrics_result_strips(e->metrics, (uint32_t)class_index, row, error)
-                             : metrics_result(e->metrics, (uint32_t)class_index, row, error);
-    if (status) return status;
-    score_list_measure(&e->images[class_index], &curve);
-    row->value[METRIC_IMAGE_AUROC] = curve.auroc;
-    row->value[METRIC_IMAGE_AP] = curve.ap;
-    row->value[METRIC_IMAGE_F1_MAX] = curve.f1_max;
-    return MVAD_OK;
 }
 
 static void visit_row(const struct metrics_row *values, mvad_metrics_row *row,
@@ -162,19 +176,15 @@ static void visit_row(const struct metrics_row *values, mvad_metrics_row *row,
 }
 
 /* The rows, once all of them are there. */
-static mvad_status report(struct evaluation *e,
-                          void (*visit)(const mvad_metrics_row *row, void *user), void *user,
-                          mvad_error *error)
+static void report(struct evaluation *e, void (*visit)(const mvad_metrics_row *row, void *user),
+                   void *user)
 {
     const struct dataset *dataset = e->dataset;
-    mvad_status status = MVAD_OK;
     size_t count = 0;
-    struct metrics_row mean, *rows = calloc(dataset->class_count, sizeof *rows);
+    struct metrics_row mean, *rows = e->rows;
     mvad_metrics_row total = {.name = "mean"};
-    if (!rows) return error_out_of_memory(error, "metrics", dataset->class_count * sizeof *rows);
-    for (size_t c = 0; c < dataset->class_count && !status; c++)
-        if (dataset->classes[c].test_count) status = measure_class(e, c, &rows[count++], error);
-    if (status) goto cleanup;
+    for (size_t c = 0; c < dataset->class_count; c++)
+        if (dataset->classes[c].test_count) rows[count++] = rows[c];
     metrics_mean(rows, count, &mean);
     count = 0;
     for (size_t c = 0; c < dataset->class_count; c++) {
@@ -188,9 +198,6 @@ static mvad_status report(struct evaluation *e,
         visit_row(&rows[count++], &row, visit, user);
     }
     visit_row(&mean, &total, visit, user);
-cleanup:
-    free(rows);
-    return status;
 }
 
 static void free_evaluation(struct evaluation *e)
@@ -199,9 +206,8 @@ static void free_evaluation(struct evaluation *e)
     map_runner_free(&e->runner);
     metrics_destroy(e->metrics);
     map_folder_free(&e->folder);
-    for (size_t c = 0; e->images && c < e->dataset->class_count; c++)
-        score_list_clear(&e->images[c]);
-    free(e->images);
+    score_list_clear(&e->images);
+    free(e->rows);
 }
 
 mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
@@ -226,7 +232,7 @@ mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mv
     bool stopped = false;
     mvad_status status = prepare(&e, error);
     if (!status) status = score_all(&e, &stopped, error);
-    if (!status && !stopped) status = report(&e, visit, user, error);
+    if (!status && !stopped) report(&e, visit, user);
     free_evaluation(&e);
     return status ? status : error_clear(error);
 }

@@ -16,8 +16,7 @@
  * the distinct scores fit the memory one by one.
  *
  * Memory: pixel_histogram.h's share for each class and the labels of one view, taken at creation,
- * whatever is added later; about 48 MiB a class by default, 1.5 GB for 30 classes, touched as far
- * as the scores spread. Besides, 8 bytes a view and a sample.
+ * whatever is added later; about 48 MiB a class by default. Besides, 8 bytes a view and a sample.
  *
  * Threads: an object belongs to one thread at a time. Let each thread fill its own and merge them;
  * the result does not depend on who added what, nor on the order, to the last bit.

@@ -48,6 +48,8 @@ mvad_status pixel_histogram_create(size_t bytes, struct pixel_histogram **histog
         pixel_histogram_destroy(created);
         return error_out_of_memory(error, "pixel histogram", bytes);
     }
+    /* Touched, so that a system without the memory says so before the first score. */
+    memset(created->pages, 0, created->capacity * sizeof *created->pages);
     memset(created->table, 0xFF, created->slots * sizeof *created->table);
     *histogram = created;
     return MVAD_OK;

@@ -37,7 +37,7 @@
 
 struct pixel_histogram;
 
-/* `bytes` for the pages, at least 64 KiB and at most 4 GiB; taken now, touched as it is used. */
+/* `bytes` for the pages, at least 64 KiB and at most 4 GiB; taken and touched now. */
 mvad_status pixel_histogram_create(size_t bytes, struct pixel_histogram **histogram,
                                    mvad_error *error);
 void pixel_histogram_destroy(struct pixel_histogram *histogram);
