@@ -13,7 +13,8 @@ build=$PWD/build/fuzz
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # a target has a processor
 
 # Seeds that other tests have anyway.
-declare -A more=([torch]=tests/golden/torch [safetensors]=tests/data)
+torch=tests/golden/torch # of all three containers: a target passes over the others'
+declare -A more=([torch_zip]=$torch [torch_stream]=$torch [torch_tar]=$torch [safetensors]=tests/data)
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
     for source in "$here"/fuzz_*.c; do
