@@ -29,8 +29,10 @@
  *   - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
  *     consecutive. Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406),
  *     std (0.229, 0.224, 0.225).
- *   - Threads: a model may be read by any number of threads at a time; a session and a trainer
- *     belong to one thread at a time.
+ *   - Threads: a model and a data set may be read by any number of threads at a time, and a CPU device
+ *     serves as many; a session, a trainer and what else is made belong to one thread at a time, and so
+ *     does an OpenCL device with all that is made on it. Results have the same bits for every number of
+ *     threads.
  */
 #ifndef MVAD_H
 #define MVAD_H
@@ -369,6 +371,34 @@ MVAD_API mvad_status mvad_session_run(mvad_session *session, const float *images
 MVAD_API mvad_status mvad_session_stage(mvad_session *session, const float *images,
                                         mvad_error *error);
 MVAD_API mvad_status mvad_session_start(mvad_session *session, mvad_error *error);
+
+/* How the pixels of an image lie in memory: 8 bits a channel, innermost, in this order. An alpha
+ * channel is passed over without blending, grey is repeated. */
+typedef enum mvad_pixel_format {
+    MVAD_PIXELS_RGB = 0,
+    MVAD_PIXELS_BGR,
+    MVAD_PIXELS_GREY,
+    MVAD_PIXELS_RGBA,
+    MVAD_PIXELS_BGRA,
+    MVAD_PIXELS_COUNT
+} mvad_pixel_format;
+
+/* An image in the caller's memory: a camera's buffer, or a part of one. */
+typedef struct mvad_image_view {
+    size_t size;           /* sizeof(mvad_image_view) */
+    const uint8_t *pixels; /* the first pixel of the top row */
+    int32_t width, height; /* pixels, 1 to 16384 each and 2^28 together */
+    /* Bytes from a row to the one below it; negative where that lies before it; 0: no gaps. */
+    ptrdiff_t stride;
+    mvad_pixel_format format;
+} mvad_image_view;
+
+/* mvad_session_run on photographs of any size: `count` = samples * views of them, upright, resized and
+ * normalised as those of a data set are; a session of one sample gives the bits that mvad_predict
+ * gives for files of these pixels. They are not kept or written to. MVAD_ERROR_INVALID_ARGUMENT
+ * names the first that is not as it should be. */
+MVAD_API mvad_status mvad_session_run_images(mvad_session *session, const mvad_image_view *images,
+                                             size_t count, mvad_error *error);
 
 /* Shape of an output; returns its rank (1, 3 or 4), 0 for an unknown output. */
 MVAD_API int32_t mvad_session_shape(const mvad_session *session, mvad_output output,

@@ -14,4 +14,4 @@ case "${1-}" in
     ;;
 esac
 
-find include core backends cli bench tests -name '*.[ch]' -print0 | xargs -0 clang-format --style=file $mode
+find include core backends cli bench examples tests -name '*.[ch]' -print0 | xargs -0 clang-format --style=file $mode

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mvad.h"
+#include "core/weights/torch.h"
 
 static char folder[64];
 
@@ -21,6 +21,15 @@ void fuzz_touch(const mvad_tensors *tensors)
         for (size_t e = 0; view.data && e < view.count; e++) last = view.data[e];
     }
     (void)last;
+}
+
+void fuzz_read_torch(const uint8_t *data, size_t size)
+{
+    mvad_tensors *tensors;
+    mvad_error error;
+    if (mvad_tensors_create(&tensors, &error)) abort();
+    if (!torch_read_bytes("fuzz", data, size, tensors, &error)) fuzz_touch(tensors);
+    mvad_tensors_destroy(tensors);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)

@@ -11,6 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct mvad_tensors;
 void fuzz_touch(const struct mvad_tensors *tensors);
 
+/* Reads a file of torch.save, and every float in it. */
+void fuzz_read_torch(const uint8_t *data, size_t size);
+
 /* The path of an entry of a folder of this process's own, which is made with the first call and
  * removed at exit. The string is valid until the next call. */
 const char *fuzz_path(const char *name);

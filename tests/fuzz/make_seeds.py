@@ -1,4 +1,4 @@
-"""Writes the seeds that are no text: seeds/image, seeds/safetensors and seeds/torch. Needs Pillow and numpy; run it anywhere, without arguments."""
+"""Writes the seeds that are no text: seeds/image, seeds/safetensors and seeds/torch_zip. Needs Pillow and numpy; run it anywhere, without arguments."""
 import json
 import os
 import struct
@@ -58,12 +58,12 @@ def unchecked(name):
     while at >= 0:
         data[at + 16:at + 20] = bytes(4)
         at = data.find(b"PK\x01\x02", at + 4)
-    with open(os.path.join(FOLDER, "torch", name), "wb") as out:
+    with open(os.path.join(FOLDER, "torch_zip", name), "wb") as out:
         out.write(data)
 
 
 def main():
-    for kind in "image", "safetensors", "torch":
+    for kind in "image", "safetensors", "torch_zip":
         os.makedirs(os.path.join(FOLDER, kind), exist_ok=True)
     images()
     for name in "zip_types.pth", "zip_strided.pth", "zip_checkpoint.pth", "zip_plain.pth", "zip_big_endian.pth":

@@ -1,5 +1,6 @@
 # Installs the build into a scratch prefix and uses it as a stranger would: through find_package and through pkg-config.
-# Variables: BUILD_DIR CONSUMER_DIR WORK_DIR VERSION CONFIG C_COMPILER C_FLAGS GENERATOR LIBDIR BINDIR DOCDIR SHARED PKG_CONFIG NM
+# Variables: BUILD_DIR CONSUMER_DIR WORK_DIR VERSION CONFIG C_COMPILER C_FLAGS GENERATOR LIBDIR BINDIR DOCDIR
+#   MANDIR DATADIR SHARED PKG_CONFIG NM
 cmake_minimum_required(VERSION 3.21)
 
 set(prefix ${WORK_DIR}/prefix)
@@ -7,11 +8,14 @@ file(REMOVE_RECURSE ${WORK_DIR})
 file(MAKE_DIRECTORY ${WORK_DIR})
 separate_arguments(C_FLAGS)
 
-# run(<what> <variable of the output> <command>..)
+# run(<what> <variable of the output> <command>..), which ends with exit code ${expected}, 0 where that is not set.
 function(run what output)
+  if(NOT DEFINED expected)
+    set(expected 0)
+  endif()
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE errors
                   OUTPUT_STRIP_TRAILING_WHITESPACE)
-  if(NOT result EQUAL 0)
+  if(NOT result EQUAL expected)
     list(JOIN ARGN " " command)
     message(FATAL_ERROR "${what} failed (${result}): ${command}\n${text}\n${errors}")
   endif()
@@ -24,6 +28,38 @@ foreach(file IN ITEMS include/mvad.h ${LIBDIR}/pkgconfig/mvad.pc ${DOCDIR}/LICEN
     message(FATAL_ERROR "${file} was not installed")
   endif()
 endforeach()
+
+# Manual pages without a formatter's warnings, and completions that offer what the documents speak of.
+find_program(GROFF groff)
+find_program(BASH bash)
+function(check_manual program command begin wanted)
+  set(page ${prefix}/${MANDIR}/man1/${program}.1)
+  file(READ ${page} text)
+  string(REGEX REPLACE " .*" "" option ${wanted})
+  string(REPLACE "-" "\\-" option ${option})
+  string(FIND "${text}" "${option}" found)
+  if(found LESS 0)
+    message(FATAL_ERROR "${page} does not speak of ${option}")
+  endif()
+  if(GROFF)
+    execute_process(COMMAND ${GROFF} -man -ww -z ${page} ERROR_VARIABLE warnings)
+    if(warnings)
+      message(FATAL_ERROR "groff on ${page}: ${warnings}")
+    endif()
+  endif()
+  if(BASH)
+    run("completion of ${program}" words ${BASH} ${CONSUMER_DIR}/complete.bash
+        ${prefix}/${DATADIR}/bash-completion/completions/${program} ${program} ${command} ${begin})
+    if(NOT words STREQUAL "${wanted}")
+      message(FATAL_ERROR "completion of ${program} ${command} ${begin} is '${words}', not '${wanted}'")
+    endif()
+  endif()
+endfunction()
+check_manual(mvad predict --heat "--heatmaps --heatmap-size")
+check_manual(mvad-bench step --rec "--recompute")
+if(NOT EXISTS ${prefix}/${DATADIR}/fish/vendor_completions.d/mvad.fish)
+  message(FATAL_ERROR "mvad.fish was not installed")
+endif()
 
 # The installed program finds the installed library.
 run("installed mvad" ignored ${prefix}/${BINDIR}/mvad --help)
@@ -56,6 +92,32 @@ run("program built with pkg-config" version ${WORK_DIR}/with_pkg_config)
 if(NOT version STREQUAL VERSION)
   message(FATAL_ERROR "the consumer printed '${version}', the version is ${VERSION}")
 endif()
+
+# The example, from where it was installed, built in both ways; frames of letters as a camera's files.
+set(examples ${prefix}/${DOCDIR}/examples)
+run("example with find_package" ignored ${CMAKE_COMMAND} -S ${examples} -B ${WORK_DIR}/station -G ${GENERATOR}
+    -DCMAKE_C_COMPILER=${C_COMPILER} -DCMAKE_C_FLAGS=${flags} -DCMAKE_BUILD_TYPE=${CONFIG} -DCMAKE_PREFIX_PATH=${prefix})
+run("build of the example with find_package" ignored ${CMAKE_COMMAND} --build ${WORK_DIR}/station --config ${CONFIG})
+run("build of the example with pkg-config" ignored ${C_COMPILER} ${C_FLAGS} ${examples}/station.c
+    -o ${WORK_DIR}/station_with_pkg_config ${options})
+run("installed mvad init" ignored ${prefix}/${BINDIR}/mvad init --out ${WORK_DIR}/m.safetensors --backbone resnet18 --size 32
+    --views 2 --windows 2,2,1 --topk 2,2,1 --blocks 1,1,1)
+string(REPEAT "station" 300 letters)
+foreach(frame IN ITEMS a b)
+  file(WRITE ${WORK_DIR}/${frame}.ppm "P6\n28 25\n255\n${letters}")
+endforeach()
+foreach(program IN ITEMS ${WORK_DIR}/station/station ${WORK_DIR}/station_with_pkg_config)
+  run("example on frames" verdict ${program} -t 1000 ${WORK_DIR}/m.safetensors ${WORK_DIR}/a.ppm ${WORK_DIR}/b.ppm)
+  if(NOT verdict MATCHES "^part 1: OK, score [0-9]+\\.[0-9]+, view [12]$")
+    message(FATAL_ERROR "the example says of a good part: '${verdict}'")
+  endif()
+  set(expected 10)
+  run("example with its own camera" verdict ${program} -t 0 ${WORK_DIR}/m.safetensors)
+  unset(expected)
+  if(NOT verdict MATCHES "^part 1: NG, .*\npart 2: NG, .*\npart 3: NG, score [0-9]+\\.[0-9]+, view [12]$")
+    message(FATAL_ERROR "the example says of bad parts: '${verdict}'")
+  endif()
+endforeach()
 
 # Nothing but the public names leaves the shared library.
 if(SHARED AND NOT C_FLAGS)
