@@ -541,6 +541,13 @@ MVAD_API mvad_status mvad_dataset_from_images(const char *name, const char *cons
                                               size_t count, mvad_dataset **dataset,
                                               mvad_error *error);
 
+/* The same for a part of a class ("" for none), with names of its views: they are taken in the order of
+ * their names, numbers in them as numbers. NULL for `views`: "1", "2", .. */
+MVAD_API mvad_status mvad_dataset_from_views(const char *class_name, const char *name,
+                                             const char *const *views, const char *const *images,
+                                             size_t count, mvad_dataset **dataset,
+                                             mvad_error *error);
+
 /* "Real-IAD", "folders", "manifest" or "images"; and the classes, in order of their names. */
 MVAD_API const char *mvad_dataset_kind(const mvad_dataset *dataset);
 MVAD_API size_t mvad_dataset_class_count(const mvad_dataset *dataset);
@@ -791,6 +798,19 @@ MVAD_API mvad_predict_options mvad_predict_options_default(void);
 MVAD_API mvad_status mvad_predict(const mvad_model *model, mvad_device *device,
                                   const mvad_dataset *dataset, const mvad_predict_options *options,
                                   mvad_error *error);
+
+/* The same for data sets that come one after the other, parts from a camera say: what takes time and
+ * memory to set up is kept in between. Belongs to one thread at a time. Memory grows only when a part
+ * comes with a number of views that none had before: each has a session of its own. */
+typedef struct mvad_predictor mvad_predictor;
+
+/* Model and device outlive the predictor. The options are copied, `user` and all. */
+MVAD_API mvad_status mvad_predictor_create(const mvad_model *model, mvad_device *device,
+                                           const mvad_predict_options *options,
+                                           mvad_predictor **predictor, mvad_error *error);
+MVAD_API mvad_status mvad_predictor_run(mvad_predictor *predictor, const mvad_dataset *dataset,
+                                        mvad_error *error);
+MVAD_API void mvad_predictor_destroy(mvad_predictor *predictor);
 
 typedef enum mvad_picture_kind {
     MVAD_PICTURE_PHOTOGRAPH = 0, /* upright */
