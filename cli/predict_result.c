@@ -73,7 +73,8 @@ static cJSON *view_json(const mvad_view_result *view)
     return json;
 }
 
-bool part_print_json(FILE *file, const mvad_part_result *part, float threshold)
+bool part_print_json(FILE *file, const mvad_part_result *part, float threshold,
+                     const struct part_arrival *arrival)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "part", part->name);
@@ -92,6 +93,11 @@ bool part_print_json(FILE *file, const mvad_part_result *part, float threshold)
             cJSON_AddItemToArray(views, view_json(&part->views[v]));
     }
     cJSON_AddNumberToObject(json, "seconds", part->seconds);
+    if (arrival) {
+        cJSON_AddNumberToObject(json, "latency", arrival->latency);
+        cJSON_AddStringToObject(json, "time", arrival->time);
+        cJSON_AddNumberToObject(json, "missing_views", (double)arrival->missing);
+    }
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     if (text) fprintf(file, "%s\n", text);

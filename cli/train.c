@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/common/cache_option.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/model_folder.h"
 #include "cli/common/path.h"
 #include "cli/verbs.h"
@@ -164,7 +165,7 @@ static int train(const struct caller *caller, const struct train_options *option
     if (code == OPTIONS_READ) code = read_run_options(&t);
     if (code == OPTIONS_READ) code = config_options_read(caller, &options->config, &config);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &t.device);
-    train_catch_signals();
+    interrupt_catch();
     if (code == OPTIONS_READ)
         code = single ? train_each_class(&t, &config) : train_one(&t, &config);
     mvad_device_close(t.device);

@@ -48,13 +48,6 @@ int train_create_model(struct training *t, const mvad_config *asked);
 /* Whether the folder is free for a new run, or has one to resume. */
 int train_check_folder(const struct training *t);
 
-/* Catches SIGINT and SIGTERM: the first one ends the run after a checkpoint, the second one the
- * program. */
-void train_catch_signals(void);
-
-/* Nonzero once a signal came. */
-int train_interrupted(void);
-
 /* Runs it to its end. EXIT_DONE, or an exit code after a message: EXIT_INTERRUPTED after a signal. */
 #define EXIT_INTERRUPTED 130 /* what a shell says of a program that SIGINT ended */
 int train_run(struct training *t);
