@@ -15,6 +15,8 @@ static int read_choice(const struct caller *caller, const struct predict_options
                                             "--tensor");
     if (!o->data.value && (o->split.owned || o->classes.owned || o->variant.owned))
         return command_fail(caller, EXIT_USAGE, "--split, --classes and --variant go with --data");
+    if (o->data.value && o->class_name.value)
+        return command_fail(caller, EXIT_USAGE, "--class goes without --data, which has classes");
     if (o->images.count > MVAD_MAX_VIEWS)
         return command_fail(caller, EXIT_USAGE, "%zu photographs; a part has at most %d",
                             o->images.count, MVAD_MAX_VIEWS);
@@ -39,8 +41,9 @@ static int open_dataset(const struct judging *j, mvad_dataset **dataset)
         open.image_size = mvad_model_config(j->model).image_size;
         status = mvad_dataset_open(o->data.value, &open, dataset, &error);
     } else {
-        status = mvad_dataset_from_images(o->name.value ? o->name.value : "part", o->images.values,
-                                          o->images.count, dataset, &error);
+        status = mvad_dataset_from_views(o->class_name.value ? o->class_name.value : "",
+                                         o->name.value ? o->name.value : "part", NULL,
+                                         o->images.values, o->images.count, dataset, &error);
     }
     return status ? command_error(j->caller, &error) : OPTIONS_READ;
 }

@@ -27,30 +27,50 @@ static int read_options(struct judging *j)
     return precision_read(caller, o->precision.value, &j->predict.session.precision);
 }
 
-/* The threshold, and the ends of the heat maps' colours: the model's; or, where a threshold is given,
- * from the model's low end, or 0, to as far above the threshold as that is below it. */
+/* Says what the model lacks or what is wrong with it, before anything is judged. */
+static int check_thresholds(struct judging *j)
+{
+    const char *path = j->options->model.value, *class_name = j->options->class_name.value;
+    mvad_thresholds thresholds;
+    mvad_calibration calibration;
+    mvad_error error;
+    j->threshold = j->predict.threshold;
+    if (!isnan(j->threshold)) return OPTIONS_READ;
+    const bool calibrated = mvad_model_note(j->model, "mvad.calibration") != NULL;
+    if (!calibrated && !mvad_model_note(j->model, "mvad.scale"))
+        return command_fail(j->caller, EXIT_USAGE,
+                            "%s: the model has no threshold, which the end of a training or mvad "
+                            "calibrate gives it; give --threshold",
+                            path);
+    if (calibrated && mvad_model_calibration(j->model, &calibration, NULL, NULL, &error))
+        return command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", path, error.message);
+    if (calibrated) strcpy(j->context.calibration, calibration.id);
+    if (mvad_model_thresholds(j->model, class_name, NULL, &thresholds, &error))
+        return command_fail(j->caller, calibrated ? EXIT_USAGE : EXIT_UNREADABLE, "%s: %s", path,
+                            error.message);
+    j->threshold = thresholds.reject;
+    return OPTIONS_READ;
+}
+
+/* Where the colours of heat maps begin: at the model's low end, or at 0. */
 static int find_scale(struct judging *j)
 {
-    mvad_score_scale *scale = &j->picture.scale;
-    const float given = j->predict.threshold;
+    mvad_score_scale scale;
     mvad_error error;
-    const mvad_status status = mvad_model_scale(j->model, scale, &error);
-    if (isnan(given) && status) {
-        if (mvad_model_note(j->model, "mvad.scale"))
-            return command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", j->options->model.value,
-                                error.message);
-        return command_fail(j->caller, EXIT_USAGE,
-                            "%s: the model has no threshold, which the end of a training gives it; "
-                            "give --threshold",
-                            j->options->model.value);
-    }
-    if (!isnan(given)) {
-        float low = status ? 0 : scale->low;
-        if (low >= given) low = given > 0 ? 0 : given - 1;
-        *scale = (mvad_score_scale){.low = low, .threshold = given, .high = given + (given - low)};
-    }
-    j->threshold = scale->threshold;
+    int code = check_thresholds(j);
+    if (code != OPTIONS_READ) return code;
+    j->low = mvad_model_scale(j->model, &scale, NULL) ? 0 : scale.low;
+    if (mvad_model_identity(j->model, j->context.model, &error))
+        return command_error(j->caller, &error);
     return OPTIONS_READ;
+}
+
+/* From there to as far above the threshold as that is below. */
+static mvad_score_scale colours(const struct judging *j, float threshold)
+{
+    float low = j->low;
+    if (low >= threshold) low = threshold > 0 ? 0 : threshold - 1;
+    return (mvad_score_scale){.low = low, .threshold = threshold, .high = 2 * threshold - low};
 }
 
 int judging_open_outputs(struct judging *j, bool append)
@@ -106,8 +126,8 @@ int32_t judging_take_part(const mvad_part_result *part, void *user)
     struct judging *j = user;
     char label[512];
     j->parts++;
-    j->rejected += part->anomalous != 0;
-    j->unjudged += part->fault != NULL;
+    j->counts[part->verdict]++;
+    j->picture.scale = colours(j, part->thresholds.reject);
     part_label(part, label, sizeof label);
     if (part->fault) command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", label, part->fault);
     if (j->jsonl != stdout) {
@@ -116,7 +136,7 @@ int32_t judging_take_part(const mvad_part_result *part, void *user)
     }
     if (j->jsonl && j->code == OPTIONS_READ) {
         j->whole_lines = ftello(j->jsonl);
-        if (!part_print_json(j->jsonl, part, j->threshold, j->arrival))
+        if (!part_print_json(j->jsonl, part, &j->context))
             j->code = command_fail(j->caller, EXIT_FAILED, "out of memory");
         else
             j->code = flush(j, j->jsonl, j->options->jsonl.value);
@@ -148,13 +168,23 @@ int judging_begin(struct judging *j)
 
 int judging_verdict(const struct judging *j)
 {
-    command_fail(j->caller, EXIT_DONE,
-                 "%zu part%s in %.1f s: %zu OK, %zu NG, %zu ERROR; threshold %.7g", j->parts,
-                 j->parts == 1 ? "" : "s", clock_seconds() - j->begin,
-                 j->parts - j->rejected - j->unjudged, j->rejected, j->unjudged, j->threshold);
+    const size_t *counts = j->counts;
+    const size_t unsure = counts[MVAD_VERDICT_UNSURE], unjudged = counts[MVAD_VERDICT_ERROR];
+    char middle[48] = "", end[64] = "";
+    if (*j->context.calibration) {
+        snprintf(middle, sizeof middle, "%zu UNSURE, ", unsure);
+        snprintf(end, sizeof end, "; calibration %s", j->context.calibration);
+    } else {
+        snprintf(end, sizeof end, "; threshold %.7g", j->threshold);
+    }
+    command_fail(j->caller, EXIT_DONE, "%zu part%s in %.1f s: %zu OK, %s%zu NG, %zu ERROR%s",
+                 j->parts, j->parts == 1 ? "" : "s", clock_seconds() - j->begin,
+                 counts[MVAD_VERDICT_OK], middle, counts[MVAD_VERDICT_NG], unjudged, end);
     if (j->options->fail_on_defect)
-        return j->unjudged ? EXIT_UNJUDGED : j->rejected ? EXIT_DEFECT : EXIT_DONE;
-    return j->unjudged ? EXIT_UNREADABLE : EXIT_DONE;
+        return unjudged || unsure        ? EXIT_UNJUDGED
+               : counts[MVAD_VERDICT_NG] ? EXIT_DEFECT
+                                         : EXIT_DONE;
+    return unjudged ? EXIT_UNREADABLE : EXIT_DONE;
 }
 
 int judging_forget_names(struct judging *j)

@@ -17,17 +17,18 @@
 struct judging {
     const struct caller *caller;
     const struct predict_options *options;
-    const struct part_arrival *arrival; /* of the part at hand; NULL: it lay there */
+    struct part_context context;
     mvad_model *model;
     mvad_device *device;
     mvad_predict_options predict; /* its `user` is the judging */
-    float threshold;
+    float threshold;              /* of all parts, unless there is a calibration */
+    float low; /* end of the colours of heat maps; their middle is the threshold */
     mvad_picture_options picture;
     mvad_file_names *names; /* of the heat maps */
     FILE *jsonl;            /* NULL without */
     off_t whole_lines;      /* bytes of jsonl that are; -1 where it is no file */
     double begin;
-    size_t parts, rejected, unjudged;
+    size_t parts, counts[MVAD_VERDICT_COUNT];
     int code; /* OPTIONS_READ until something could not be written */
 };
 

@@ -109,15 +109,16 @@ static int32_t take_part(const mvad_part_result *result, void *user)
     time_text(time);
     const struct part_arrival arrival = {
         .time = time, .latency = clock_seconds() - w->part->changed, .missing = w->part->missing};
-    w->judging.arrival = &arrival;
+    w->judging.context.arrival = &arrival;
     const int32_t stop = judging_take_part(result, &w->judging);
-    w->judging.arrival = NULL;
+    w->judging.context.arrival = NULL;
     return stop;
 }
 
 static int open_part(const struct watching *w, mvad_dataset **dataset)
 {
     const struct watch_part *part = w->part;
+    const char *class_name = w->judging.options->class_name.value;
     const char **views = calloc(2 * part->count, sizeof *views), **images = views + part->count;
     mvad_error error;
     bool complete = views != NULL;
@@ -128,8 +129,8 @@ static int open_part(const struct watching *w, mvad_dataset **dataset)
     }
     if (!complete)
         code = command_fail(w->judging.caller, EXIT_FAILED, "out of memory");
-    else if (mvad_dataset_from_views(part->files->class_name, part->files->part, views, images,
-                                     part->count, dataset, &error))
+    else if (mvad_dataset_from_views(class_name ? class_name : part->files->class_name,
+                                     part->files->part, views, images, part->count, dataset, &error))
         code = command_error(w->judging.caller, &error);
     for (size_t i = 0; views && i < part->count; i++) free((void *)(uintptr_t)images[i]);
     free(views);

@@ -8,7 +8,7 @@ enum teacher_norm { TEACHER_NORM_FILE, TEACHER_NORM_DATA };
 
 struct train_options {
     struct text_option data, variant, classes, cache, out, setting, teacher, norm;
-    struct text_option rate, dropout, drop_path, seed;
+    struct text_option rate, dropout, drop_path, seed, holdout;
     struct number_option epochs, batch, checkpoint, evaluate;
     int recompute, resume, skip_bad;
     struct config_options config;
@@ -24,6 +24,7 @@ struct training {
     size_t number, count;   /* this run among the single-class runs, from 1 */
     mvad_train_options run;
     enum teacher_norm norm;
+    double holdout; /* share of each class's good parts that is not trained on */
     bool resume;
     bool check_only; /* the data is opened to be checked, not to be trained on */
     mvad_dataset *dataset;
