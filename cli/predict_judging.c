@@ -174,6 +174,8 @@ int judging_verdict(const struct judging *j)
     if (*j->context.calibration) {
         snprintf(middle, sizeof middle, "%zu UNSURE, ", unsure);
         snprintf(end, sizeof end, "; calibration %s", j->context.calibration);
+    } else if (isnan(j->predict.threshold) && mvad_model_note(j->model, "mvad.class_thresholds")) {
+        snprintf(end, sizeof end, "; thresholds of the classes");
     } else {
         snprintf(end, sizeof end, "; threshold %.7g", j->threshold);
     }
