@@ -79,6 +79,7 @@ static int open_data(struct calibrating *c)
     size_t count;
     open.variant = o->variant.value;
     open.classes = o->classes.value;
+    if (o->data.value && !open.classes) open.classes = mvad_model_note(c->model, "mvad.classes");
     open.image_size = mvad_model_config(c->model).image_size;
     if (mvad_dataset_open(path, &open, &c->dataset, &error))
         return command_error(c->caller, &error);

@@ -93,6 +93,8 @@ int judging_open_outputs(struct judging *j, bool append)
         j->jsonl = stdout;
     else if (jsonl && !(j->jsonl = fopen(jsonl, append ? "a" : "w")))
         return command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s", jsonl, strerror(errno));
+    /* Where lines begin is asked for later, and systems differ in where appending starts. */
+    if (append && j->jsonl && j->jsonl != stdout) fseeko(j->jsonl, 0, SEEK_END);
     return OPTIONS_READ;
 }
 

@@ -124,7 +124,7 @@ mvad_status mvad_dataset_keep_held_out(mvad_dataset *dataset, const mvad_model *
     if (dataset->held_out.share > 0)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "parts are held out already");
     const char *note = mvad_model_note(model, HOLD_OUT_NOTE);
-    if (!note)
+    if (!note || !*note)
         return error_set(error, MVAD_ERROR_FORMAT,
                          "the model was trained on all good parts, none was held out");
     if (!hold_out_from_text(note, &told))

@@ -152,11 +152,13 @@ static mvad_status note_classes(struct run *run, mvad_error *error)
 /* What it is trained on and what was held out of that, for a calibration. */
 static mvad_status note_data(struct run *run, mvad_error *error)
 {
-    char trained[HASH_TEXT], held_out[HOLD_OUT_BYTES];
+    char trained[HASH_TEXT], held_out[HOLD_OUT_BYTES] = "";
     snprintf(trained, sizeof trained, "%016" PRIx64, dataset_names_hash(run->set.dataset, NULL));
     mvad_status status = mvad_model_set_note(run->model, TRAINING_NOTE, trained, error);
-    if (status || !run->dataset->held_out.share) return status;
-    hold_out_to_text(&run->dataset->held_out, held_out);
+    const bool any = run->dataset->held_out.share > 0;
+    if (any) hold_out_to_text(&run->dataset->held_out, held_out);
+    /* What an earlier training of the model held out may be trained on now. */
+    if (status || (!any && !mvad_model_note(run->model, HOLD_OUT_NOTE))) return status;
     return mvad_model_set_note(run->model, HOLD_OUT_NOTE, held_out, error);
 }
 
