@@ -176,16 +176,16 @@ static void verdicts_come_from_the_calibration(void **state)
         assert_string_equal(text_of(part, "calibration"), facts.id);
         /* The responsible view exceeds its own threshold most. */
         const cJSON *views = cJSON_GetObjectItemCaseSensitive(part, "views"), *view;
-        double most = 0;
+        float most = 0;
         const char *responsible = "";
         cJSON_ArrayForEach(view, views)
         {
             const char *name = text_of(view, "view");
-            const double relative =
-                number(view, "score") / thresholds_of(model, text_of(part, "class"), name).reject;
-            assert_true(fabs(number(view, "relative") - relative) < 1e-5);
+            const float relative = (float)number(view, "score") /
+                                   thresholds_of(model, text_of(part, "class"), name).reject;
+            assert_true(fabs(number(view, "relative") - (double)relative) < 1e-5);
             if (relative > most) responsible = name;
-            most = fmax(most, relative);
+            most = fmaxf(most, relative);
         }
         assert_string_equal(text_of(part, "responsible_view"), responsible);
     }
