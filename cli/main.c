@@ -4,6 +4,7 @@
 int main(int argc, char **argv)
 {
     static const struct command commands[] = {
+        {"calibrate", "thresholds from good parts that the model has not seen", verb_calibrate},
         {"convert", "write PyTorch's weight files as safetensors", verb_convert},
         {"data", "check a data set: every file, every label", verb_data},
         {"devices", "devices of this machine that mvad can run on", verb_devices},

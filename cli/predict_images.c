@@ -1,92 +1,35 @@
-/* `mvad predict` on photographs: verdicts, JSON lines, heat maps. */
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
+/* `mvad predict` on photographs that lie there: those of one part, or a data set. */
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cli/common/clock.h"
-#include "cli/predict.h"
+#include "cli/predict_judging.h"
 
-struct judging {
-    const struct caller *caller;
-    const struct predict_options *options;
-    mvad_model *model;
-    mvad_device *device;
-    mvad_dataset *dataset;
-    mvad_predict_options predict;
-    float threshold;
-    mvad_picture_options picture;
-    mvad_file_names *names; /* of the heat maps */
-    FILE *jsonl;            /* NULL without */
-    off_t whole_lines;      /* bytes of jsonl that are; -1 where it is no file */
-    size_t parts, rejected, unjudged;
-    int code; /* OPTIONS_READ until something could not be written */
-};
-
-/* Checks what can be checked without reading a file. */
-static int read_options(struct judging *j)
+/* Which parts are asked for. */
+static int read_choice(const struct caller *caller, const struct predict_options *o,
+                       mvad_split *split)
 {
     static const char *const splits[] = {"test", "train", "all"};
-    const struct predict_options *o = j->options;
-    const struct caller *caller = j->caller;
-    j->predict = mvad_predict_options_default();
     if (!o->data.value == !o->images.count)
         return command_fail(caller, EXIT_USAGE,
                             o->data.value ? "photographs and --data: one of them only"
-                                          : "no photographs, and neither --data nor --tensor");
+                                          : "no photographs, and none of --data, --watch and "
+                                            "--tensor");
     if (!o->data.value && (o->split.owned || o->classes.owned || o->variant.owned))
         return command_fail(caller, EXIT_USAGE, "--split, --classes and --variant go with --data");
+    if (o->data.value && o->class_name.value)
+        return command_fail(caller, EXIT_USAGE, "--class goes without --data, which has classes");
     if (o->images.count > MVAD_MAX_VIEWS)
         return command_fail(caller, EXIT_USAGE, "%zu photographs; a part has at most %d",
                             o->images.count, MVAD_MAX_VIEWS);
-    int split = 0;
-    while (split <= MVAD_SPLIT_ALL && strcmp(o->split.value, splits[split])) split++;
-    if (split > MVAD_SPLIT_ALL)
+    int number = 0;
+    while (number <= MVAD_SPLIT_ALL && strcmp(o->split.value, splits[number])) number++;
+    if (number > MVAD_SPLIT_ALL)
         return command_fail(caller, EXIT_USAGE, "--split '%s'; known: test, train, all",
                             o->split.value);
-    j->predict.split = (mvad_split)split;
-    if (o->heatmap_size.value < 0)
-        return command_fail(caller, EXIT_USAGE, "--heatmap-size is %d; it must be 0 or more",
-                            o->heatmap_size.value);
-    if (o->threshold.value) {
-        char *end;
-        j->predict.threshold = strtof(o->threshold.value, &end);
-        if (end == o->threshold.value || *end || !(fabsf(j->predict.threshold) < 1e30f))
-            return command_fail(caller, EXIT_USAGE, "--threshold: '%s' is not a number",
-                                o->threshold.value);
-    }
-    return precision_read(caller, o->precision.value, &j->predict.session.precision);
-}
-
-/* The threshold, and the ends of the heat maps' colours: the model's; or, where a threshold is given,
- * from the model's low end, or 0, to as far above the threshold as that is below it. */
-static int find_scale(struct judging *j)
-{
-    mvad_score_scale *scale = &j->picture.scale;
-    const float given = j->predict.threshold;
-    mvad_error error;
-    const mvad_status status = mvad_model_scale(j->model, scale, &error);
-    if (isnan(given) && status) {
-        if (mvad_model_note(j->model, "mvad.scale"))
-            return command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", j->options->model.value,
-                                error.message);
-        return command_fail(j->caller, EXIT_USAGE,
-                            "%s: the model has no threshold, which the end of a training gives it; "
-                            "give --threshold",
-                            j->options->model.value);
-    }
-    if (!isnan(given)) {
-        float low = status ? 0 : scale->low;
-        if (low >= given) low = given > 0 ? 0 : given - 1;
-        *scale = (mvad_score_scale){.low = low, .threshold = given, .high = given + (given - low)};
-    }
-    j->threshold = scale->threshold;
+    *split = (mvad_split)number;
     return OPTIONS_READ;
 }
 
-static int open_dataset(struct judging *j)
+static int open_dataset(const struct judging *j, mvad_dataset **dataset)
 {
     const struct predict_options *o = j->options;
     mvad_error error;
@@ -96,86 +39,13 @@ static int open_dataset(struct judging *j)
         open.variant = o->variant.value;
         open.classes = o->classes.value;
         open.image_size = mvad_model_config(j->model).image_size;
-        status = mvad_dataset_open(o->data.value, &open, &j->dataset, &error);
+        status = mvad_dataset_open(o->data.value, &open, dataset, &error);
     } else {
-        status = mvad_dataset_from_images(o->name.value ? o->name.value : "part", o->images.values,
-                                          o->images.count, &j->dataset, &error);
+        status = mvad_dataset_from_views(o->class_name.value ? o->class_name.value : "",
+                                         o->name.value ? o->name.value : "part", NULL,
+                                         o->images.values, o->images.count, dataset, &error);
     }
     return status ? command_error(j->caller, &error) : OPTIONS_READ;
-}
-
-/* Before anything is judged: what cannot be written is to be known at once. */
-static int open_outputs(struct judging *j)
-{
-    const char *folder = j->options->heatmaps.value, *jsonl = j->options->jsonl.value;
-    mvad_error error;
-    if (folder) {
-        if (mkdir(folder, 0777) && errno != EEXIST)
-            return command_fail(j->caller, EXIT_FAILED, "%s: cannot make this folder: %s", folder,
-                                strerror(errno));
-        struct stat info;
-        if (stat(folder, &info) || !S_ISDIR(info.st_mode))
-            return command_fail(j->caller, EXIT_FAILED, "%s: is not a folder", folder);
-        if (access(folder, W_OK | X_OK))
-            return command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s", folder,
-                                strerror(errno));
-        if (mvad_file_names_create(&j->names, &error)) return command_error(j->caller, &error);
-    }
-    if (jsonl && !strcmp(jsonl, "-"))
-        j->jsonl = stdout;
-    else if (jsonl && !(j->jsonl = fopen(jsonl, "w")))
-        return command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s", jsonl, strerror(errno));
-    return OPTIONS_READ;
-}
-
-static int write_heatmap(struct judging *j, const mvad_part_result *part,
-                         const mvad_view_result *view)
-{
-    const char *const texts[] = {part->class_name, part->name, view->name};
-    const char *name, *folder = j->options->heatmaps.value;
-    mvad_error error;
-    if (mvad_file_names_next(j->names, texts, 3, &name, &error))
-        return command_error(j->caller, &error);
-    const size_t bytes = strlen(folder) + strlen(name) + sizeof "/.png";
-    char *path = malloc(bytes);
-    if (!path) return command_fail(j->caller, EXIT_FAILED, "out of memory");
-    snprintf(path, bytes, "%s/%s.png", folder, name);
-    const mvad_status status = mvad_picture_save(view, &j->picture, path, &error);
-    free(path);
-    return status ? command_fail(j->caller, EXIT_FAILED, "%s", error.message) : OPTIONS_READ;
-}
-
-/* Each line is written before the next part begins. */
-static int flush(const struct judging *j, FILE *file, const char *name)
-{
-    if (!fflush(file) && !ferror(file)) return OPTIONS_READ;
-    if (file == stdout) return EXIT_FAILED; /* command_main says why */
-    return command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s", name, strerror(errno));
-}
-
-static int32_t take_part(const mvad_part_result *part, void *user)
-{
-    struct judging *j = user;
-    char label[512];
-    j->parts++;
-    j->rejected += part->anomalous != 0;
-    j->unjudged += part->fault != NULL;
-    part_label(part, label, sizeof label);
-    if (part->fault) command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", label, part->fault);
-    if (j->jsonl != stdout) {
-        part_print_line(stdout, part);
-        j->code = flush(j, stdout, NULL);
-    }
-    if (j->jsonl && j->code == OPTIONS_READ) {
-        j->whole_lines = ftello(j->jsonl);
-        if (!part_print_json(j->jsonl, part, j->threshold))
-            j->code = command_fail(j->caller, EXIT_FAILED, "out of memory");
-        else
-            j->code = flush(j, j->jsonl, j->options->jsonl.value);
-    }
-    for (size_t v = 0; j->names && v < part->view_count && j->code == OPTIONS_READ; v++)
-        j->code = write_heatmap(j, part, &part->views[v]);
-    return j->code != OPTIONS_READ;
 }
 
 static int32_t select_part(const char *class_name, const char *name, void *user)
@@ -186,64 +56,32 @@ static int32_t select_part(const char *class_name, const char *name, void *user)
            !strcmp(name, j->options->name.value);
 }
 
-static int judge(struct judging *j)
+static int judge(struct judging *j, const mvad_dataset *dataset)
 {
-    const double begin = clock_seconds();
     mvad_error error;
-    j->code = OPTIONS_READ;
     j->predict.select = select_part;
-    j->predict.part = take_part;
-    j->predict.user = j;
-    j->picture.kind = MVAD_PICTURE_HEATMAP;
-    j->picture.max_side = j->options->heatmap_size.value;
-    if (mvad_predict(j->model, j->device, j->dataset, &j->predict, &error))
+    if (mvad_predict(j->model, j->device, dataset, &j->predict, &error))
         return command_error(j->caller, &error);
     if (j->code != OPTIONS_READ) return j->code;
     if (!j->parts)
         return command_fail(j->caller, EXIT_USAGE,
-                            "--name '%s': no such part among those of the "
-                            "split",
+                            "--name '%s': no such part among those of the split",
                             j->options->name.value);
-    command_fail(j->caller, EXIT_DONE,
-                 "%zu part%s in %.1f s: %zu OK, %zu NG, %zu ERROR; threshold %.7g", j->parts,
-                 j->parts == 1 ? "" : "s", clock_seconds() - begin,
-                 j->parts - j->rejected - j->unjudged, j->rejected, j->unjudged, j->threshold);
-    if (j->options->fail_on_defect)
-        return j->unjudged ? EXIT_UNJUDGED : j->rejected ? EXIT_DEFECT : EXIT_DONE;
-    return j->unjudged ? EXIT_UNREADABLE : EXIT_DONE;
-}
-
-/* Some systems tell only now that there was no room. Of a line that did not fit, nothing stays. */
-static int close_jsonl(struct judging *j, int code)
-{
-    if (!j->jsonl || j->jsonl == stdout) return code;
-    const bool cut = ferror(j->jsonl) && j->whole_lines >= 0;
-    const bool closed = fclose(j->jsonl) == 0;
-    if (cut && truncate(j->options->jsonl.value, j->whole_lines)) code = EXIT_FAILED;
-    if (closed || code == EXIT_FAILED) return code;
-    const int failed = command_fail(j->caller, EXIT_FAILED, "%s: cannot write: %s",
-                                    j->options->jsonl.value, strerror(errno));
-    return code == EXIT_DONE ? failed : code;
+    return judging_verdict(j);
 }
 
 int predict_images(const struct caller *caller, const struct predict_options *options)
 {
-    struct judging j = {
-        .caller = caller, .options = options, .picture = mvad_picture_options_default()};
-    int32_t views;
-    int code = read_options(&j);
-    if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &j.device);
-    if (code == OPTIONS_READ)
-        code =
-            config_options_load(caller, &options->config, options->model.value, &j.model, &views);
-    if (code == OPTIONS_READ) code = find_scale(&j);
-    if (code == OPTIONS_READ) code = open_dataset(&j);
-    if (code == OPTIONS_READ) code = open_outputs(&j);
-    if (code == OPTIONS_READ) code = judge(&j);
-    code = close_jsonl(&j, code);
-    mvad_file_names_destroy(j.names);
-    mvad_dataset_close(j.dataset);
-    mvad_model_destroy(j.model);
-    mvad_device_close(j.device);
-    return code;
+    struct judging j = {.caller = caller, .options = options};
+    mvad_dataset *dataset = NULL;
+    mvad_split split = MVAD_SPLIT_TEST;
+    int code = read_choice(caller, options, &split);
+    if (code != OPTIONS_READ) return code;
+    code = judging_begin(&j);
+    j.predict.split = split;
+    if (code == OPTIONS_READ) code = open_dataset(&j, &dataset);
+    if (code == OPTIONS_READ) code = judging_open_outputs(&j, false);
+    if (code == OPTIONS_READ) code = judge(&j, dataset);
+    mvad_dataset_close(dataset);
+    return judging_end(&j, code);
 }

@@ -1,6 +1,7 @@
 /* A part's result as text and as JSON. */
 #include <cjson/cJSON.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "cli/predict.h"
@@ -12,32 +13,26 @@ void part_label(const mvad_part_result *part, char *text, size_t size)
         if (iscntrl((unsigned char)*c)) *c = '?';
 }
 
-static const char *verdict_of(const mvad_part_result *part)
-{
-    return part->fault ? "ERROR" : part->anomalous ? "NG" : "OK";
-}
-
 void part_print_line(FILE *file, const mvad_part_result *part)
 {
-    char label[512];
-    size_t highest = 0, regions = 0;
+    char label[512], relative[32] = "-";
+    size_t regions = 0;
     part_label(part, label, sizeof label);
     if (part->fault) {
-        fprintf(file, "%s\t%s\t-\t-\t-\n", label, verdict_of(part));
+        fprintf(file, "%s\t%s\t-\t-\t-\t-\n", label, mvad_verdict_name(part->verdict));
         return;
     }
-    for (size_t v = 0; v < part->view_count; v++) {
-        if (part->views[v].score > part->views[highest].score) highest = v;
-        regions += part->views[v].region_count;
-    }
-    fprintf(file, "%s\t%s\t%.7g\t%s\t%zu\n", label, verdict_of(part), part->score,
-            part->views[highest].name, regions);
+    for (size_t v = 0; v < part->view_count; v++) regions += part->views[v].region_count;
+    if (!isnan(part->relative)) snprintf(relative, sizeof relative, "%.3f", part->relative);
+    fprintf(file, "%s\t%s\t%.7g\t%s\t%zu\t%s\n", label, mvad_verdict_name(part->verdict),
+            part->score, part->views[part->responsible].name, regions, relative);
 }
 
-/* With as many digits as tell which float it is: nine always do. */
+/* With as many digits as tell which float it is: nine always do. A NaN is left out. */
 static void add_float(cJSON *json, const char *key, float value)
 {
     char text[32];
+    if (isnan(value)) return;
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtof(text, NULL) == value) break;
@@ -65,6 +60,7 @@ static cJSON *view_json(const mvad_view_result *view)
     cJSON_AddStringToObject(json, "view", view->name);
     cJSON_AddStringToObject(json, "image", view->image);
     add_float(json, "score", view->score);
+    add_float(json, "relative", view->relative);
     cJSON_AddNumberToObject(json, "width", view->width);
     cJSON_AddNumberToObject(json, "height", view->height);
     cJSON *regions = cJSON_AddArrayToObject(json, "regions");
@@ -73,7 +69,27 @@ static cJSON *view_json(const mvad_view_result *view)
     return json;
 }
 
-bool part_print_json(FILE *file, const mvad_part_result *part, float threshold)
+static void add_arrival(cJSON *json, const struct part_arrival *arrival)
+{
+    cJSON_AddNumberToObject(json, "latency", arrival->latency);
+    cJSON_AddStringToObject(json, "time", arrival->time);
+    cJSON_AddNumberToObject(json, "missing_views", (double)arrival->missing);
+}
+
+static void add_judgement(cJSON *json, const mvad_part_result *part)
+{
+    add_float(json, "threshold", part->thresholds.reject);
+    add_float(json, "accept_threshold", part->thresholds.accept);
+    add_float(json, "pixel_threshold", part->thresholds.pixel);
+    add_float(json, "score", part->score);
+    add_float(json, "relative", part->relative);
+    cJSON_AddStringToObject(json, "responsible_view", part->views[part->responsible].name);
+    cJSON *views = cJSON_AddArrayToObject(json, "views");
+    for (size_t v = 0; v < part->view_count; v++)
+        cJSON_AddItemToArray(views, view_json(&part->views[v]));
+}
+
+bool part_print_json(FILE *file, const mvad_part_result *part, const struct part_context *context)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "part", part->name);
@@ -81,17 +97,15 @@ bool part_print_json(FILE *file, const mvad_part_result *part, float threshold)
     if (part->label != MVAD_UNLABELLED)
         cJSON_AddStringToObject(json, "label",
                                 part->label == MVAD_ANOMALOUS ? "anomalous" : "normal");
-    cJSON_AddStringToObject(json, "verdict", verdict_of(part));
-    add_float(json, "threshold", threshold);
-    if (part->fault) {
+    cJSON_AddStringToObject(json, "verdict", mvad_verdict_name(part->verdict));
+    if (part->fault)
         cJSON_AddStringToObject(json, "error", part->fault);
-    } else {
-        add_float(json, "score", part->score);
-        cJSON *views = cJSON_AddArrayToObject(json, "views");
-        for (size_t v = 0; v < part->view_count; v++)
-            cJSON_AddItemToArray(views, view_json(&part->views[v]));
-    }
+    else
+        add_judgement(json, part);
     cJSON_AddNumberToObject(json, "seconds", part->seconds);
+    if (context->arrival) add_arrival(json, context->arrival);
+    cJSON_AddStringToObject(json, "model", context->model);
+    if (*context->calibration) cJSON_AddStringToObject(json, "calibration", context->calibration);
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     if (text) fprintf(file, "%s\n", text);

@@ -76,24 +76,46 @@ static double highest_score(const struct results *results)
     return normal > 0 ? normal : any > 0 ? any : 1;
 }
 
+/* The model's thresholds of the classes; a class that it has none for is not judged. */
+static void take_thresholds(struct report *report)
+{
+    mvad_thresholds thresholds;
+    report->threshold = NAN;
+    for (size_t c = 0; c < results_classes(&report->results); c++) {
+        const char *name = report->results.table.rows[c].name;
+        const bool found = !mvad_model_thresholds(report->model, name, NULL, &thresholds, NULL);
+        report->thresholds[c] = found ? thresholds.reject : NAN;
+        report->threshold = fmax(report->threshold, report->thresholds[c]);
+    }
+}
+
 /* The threshold asked for, or else the model's; without either, heat maps still need colours. */
 static int choose_scale(double asked, struct report *report)
 {
     mvad_error error;
     mvad_score_scale model = {0};
-    const bool has_own = mvad_model_note(report->model, "mvad.scale") != NULL;
-    if (has_own && mvad_model_scale(report->model, &model, &error))
+    mvad_thresholds any;
+    const size_t classes = results_classes(&report->results);
+    const bool has_scale = mvad_model_note(report->model, "mvad.scale") != NULL;
+    const bool has_own = has_scale || mvad_model_note(report->model, "mvad.calibration");
+    if ((has_scale && mvad_model_scale(report->model, &model, &error)) ||
+        (has_own && mvad_model_thresholds(report->model, NULL, NULL, &any, &error)))
         return command_error(report->caller, &error);
+    report->thresholds = calloc(classes + 1, sizeof *report->thresholds);
+    if (!report->thresholds) return command_fail(report->caller, EXIT_FAILED, "out of memory");
     report->own_scale = has_own && isnan(asked);
     if (report->own_scale) {
+        take_thresholds(report);
         report->scale = model;
-        report->threshold = model.threshold;
-        return OPTIONS_READ;
+        if (has_scale) return OPTIONS_READ;
+        asked = any.reject;
     }
     const float middle = (float)(isnan(asked) ? highest_score(&report->results) : asked);
     const float low = model.low < middle ? model.low : 0;
     report->scale = (mvad_score_scale){low, middle, 2 * middle - low};
+    if (report->own_scale) return OPTIONS_READ;
     report->threshold = isnan(asked) ? NAN : middle;
+    for (size_t c = 0; c < classes; c++) report->thresholds[c] = report->threshold;
     return OPTIONS_READ;
 }
 
@@ -114,7 +136,8 @@ static int make_report(const struct report_options *options, mvad_device *device
 {
     int code = examples_choose(report->caller, &report->results, options->examples.value,
                                &report->examples);
-    const struct examples_options draw = {report->scale.threshold, report->scale};
+    const struct examples_options draw = {report->own_scale ? NAN : report->scale.threshold,
+                                          report->scale};
     if (code == OPTIONS_READ)
         code = examples_draw(report->caller, &report->results, report->model, device,
                              report->dataset, &draw, &report->examples, &report->differing);
@@ -155,6 +178,7 @@ static int make(const struct caller *caller, const struct report_options *option
     examples_free(&report.examples);
     training_log_free(&report.log);
     results_free(&report.results);
+    free(report.thresholds);
     mvad_dataset_close(dataset);
     mvad_model_destroy(model);
     mvad_device_close(device);

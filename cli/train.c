@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/common/cache_option.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/model_folder.h"
 #include "cli/common/path.h"
 #include "cli/verbs.h"
@@ -63,6 +64,10 @@ static int read_run_options(struct training *t)
         code = command_fail(t->caller, EXIT_USAGE, "--eval-every is %d; it must not be negative",
                             o->evaluate.value);
     if (code == OPTIONS_READ) code = read_norm(t);
+    if (code == OPTIONS_READ) code = read_real(t->caller, "holdout", o->holdout.value, &t->holdout);
+    if (code == OPTIONS_READ && t->holdout >= 1)
+        code = command_fail(t->caller, EXIT_USAGE, "--holdout is %s; it must be below 1",
+                            o->holdout.value);
     run->epochs = o->epochs.value;
     run->checkpoint_seconds = o->checkpoint.value;
     run->evaluate_every = o->evaluate.value;
@@ -164,7 +169,7 @@ static int train(const struct caller *caller, const struct train_options *option
     if (code == OPTIONS_READ) code = read_run_options(&t);
     if (code == OPTIONS_READ) code = config_options_read(caller, &options->config, &config);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &t.device);
-    train_catch_signals();
+    interrupt_catch();
     if (code == OPTIONS_READ)
         code = single ? train_each_class(&t, &config) : train_one(&t, &config);
     mvad_device_close(t.device);
@@ -214,6 +219,9 @@ int verb_train(const char *program, const struct command *command, int argc, cha
         {"dropout", 0, POPT_ARG_STRING, &o.dropout, 0, "Share of dropout (default: 0.1)", "X"},
         {"drop-path", 0, POPT_ARG_STRING, &o.drop_path, 0,
          "Share of attention branches left out (default: 0.1)", "X"},
+        {"holdout", 0, POPT_ARG_STRING, &o.holdout, 0,
+         "Share of each class's good parts kept out of training, for mvad calibrate (default: 0)",
+         "X"},
         {"eval-every", 0, number, &o.evaluate, 0,
          "Epochs between evaluations of the test split, 0 for none; also after the last", "N"},
         {"seed", 0, text, &o.seed, 0, "Seed of initial values, shuffles and dropout", "N"},

@@ -8,7 +8,7 @@ enum teacher_norm { TEACHER_NORM_FILE, TEACHER_NORM_DATA };
 
 struct train_options {
     struct text_option data, variant, classes, cache, out, setting, teacher, norm;
-    struct text_option rate, dropout, drop_path, seed;
+    struct text_option rate, dropout, drop_path, seed, holdout;
     struct number_option epochs, batch, checkpoint, evaluate;
     int recompute, resume, skip_bad;
     struct config_options config;
@@ -24,6 +24,7 @@ struct training {
     size_t number, count;   /* this run among the single-class runs, from 1 */
     mvad_train_options run;
     enum teacher_norm norm;
+    double holdout; /* share of each class's good parts that is not trained on */
     bool resume;
     bool check_only; /* the data is opened to be checked, not to be trained on */
     mvad_dataset *dataset;
@@ -47,13 +48,6 @@ int train_create_model(struct training *t, const mvad_config *asked);
 
 /* Whether the folder is free for a new run, or has one to resume. */
 int train_check_folder(const struct training *t);
-
-/* Catches SIGINT and SIGTERM: the first one ends the run after a checkpoint, the second one the
- * program. */
-void train_catch_signals(void);
-
-/* Nonzero once a signal came. */
-int train_interrupted(void);
 
 /* Runs it to its end. EXIT_DONE, or an exit code after a message: EXIT_INTERRUPTED after a signal. */
 #define EXIT_INTERRUPTED 130 /* what a shell says of a program that SIGINT ended */

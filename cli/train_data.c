@@ -49,6 +49,18 @@ static int check_data(struct training *t)
     return OPTIONS_READ;
 }
 
+/* After bad parts have been left out: calibration has to find the same ones. */
+static int hold_out(struct training *t)
+{
+    mvad_error error;
+    size_t count;
+    if (!t->holdout) return OPTIONS_READ;
+    if (mvad_dataset_hold_out(t->dataset, t->holdout, t->run.step.seed, &count, &error))
+        return command_error(t->caller, &error);
+    command_fail(t->caller, EXIT_DONE, "%zu good parts are held out for mvad calibrate", count);
+    return OPTIONS_READ;
+}
+
 int train_open_data(struct training *t, int32_t image_size)
 {
     mvad_dataset_options options = mvad_dataset_options_default();
@@ -61,6 +73,8 @@ int train_open_data(struct training *t, int32_t image_size)
     /* A quiet check has nothing to say but which samples to leave out. */
     int code = t->quiet && !t->options->skip_bad ? OPTIONS_READ : check_data(t);
     if (code != OPTIONS_READ || t->check_only) return code;
+    code = hold_out(t);
+    if (code != OPTIONS_READ) return code;
     return cache_option_open(t->caller, t->options->cache.value, image_size,
                              t->options->device.threads.value, t->dataset);
 }

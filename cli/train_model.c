@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/common/interrupt.h"
 #include "cli/common/path.h"
 #include "cli/train.h"
 
@@ -90,7 +91,7 @@ static int32_t show_norms(size_t done, size_t total, void *user)
         fprintf(stderr, "\rre-estimating the teacher's norms: batch %zu of %zu", done, total);
         t->line_open = true;
     }
-    return train_interrupted();
+    return interrupt_came();
 }
 
 static int adapt_teacher(struct training *t)

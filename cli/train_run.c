@@ -1,39 +1,16 @@
 /* One run from its first step to its last, and what is shown of it. */
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/common/clock.h"
+#include "cli/common/interrupt.h"
 #include "cli/metrics_table.h"
 #include "cli/train.h"
 
 #define SECONDS_BETWEEN_LINES 10 /* where standard error is no terminal */
 #define BAR_CELLS 24
-
-/* Handlers have nothing else to tell the program with. */
-static volatile sig_atomic_t interrupted;
-
-static void take_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-void train_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = take_signal,
-                               .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-int train_interrupted(void)
-{
-    return interrupted;
-}
 
 void train_close_line(struct training *t)
 {
@@ -75,7 +52,7 @@ static int32_t take_progress(const mvad_train_progress *progress, void *user)
         show_progress(t);
         t->shown = now;
     }
-    return interrupted;
+    return interrupt_came();
 }
 
 static void show_evaluation(int32_t epoch, const mvad_metrics_row *row, void *user)

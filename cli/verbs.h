@@ -4,6 +4,7 @@
 
 #include "cli/common/command.h"
 
+int verb_calibrate(const char *program, const struct command *command, int argc, char **argv);
 int verb_convert(const char *program, const struct command *command, int argc, char **argv);
 int verb_data(const char *program, const struct command *command, int argc, char **argv);
 int verb_devices(const char *program, const struct command *command, int argc, char **argv);

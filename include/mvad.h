@@ -571,6 +571,13 @@ MVAD_API mvad_status mvad_dataset_from_images(const char *name, const char *cons
                                               size_t count, mvad_dataset **dataset,
                                               mvad_error *error);
 
+/* The same for a part of a class ("" for none), with names of its views: they are taken in the order of
+ * their names, numbers in them as numbers. NULL for `views`: "1", "2", .. */
+MVAD_API mvad_status mvad_dataset_from_views(const char *class_name, const char *name,
+                                             const char *const *views, const char *const *images,
+                                             size_t count, mvad_dataset **dataset,
+                                             mvad_error *error);
+
 /* "Real-IAD", "folders", "manifest" or "images"; and the classes, in order of their names. */
 MVAD_API const char *mvad_dataset_kind(const mvad_dataset *dataset);
 MVAD_API size_t mvad_dataset_class_count(const mvad_dataset *dataset);
@@ -693,6 +700,112 @@ MVAD_API mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device,
                                    void (*visit)(const mvad_metrics_row *row, void *user),
                                    void *user, mvad_error *error);
 
+/* ---- calibration ---- */
+
+/* Thresholds from good parts that the model was not trained on. With a confidence, by default 95 %, no
+ * more than a rate of all good parts exceeds them, whatever the distribution of scores: they are scores
+ * of the parts calibrated on, and the bounds those of Clopper and Pearson (core/score/tolerance.h).
+ * Too few parts cannot bound a rate; the threshold is then their highest score, and the bound it has is
+ * told. A model's note "mvad.calibration" keeps them. */
+typedef struct mvad_thresholds {
+    float accept; /* a score up to it is OK */
+    float reject; /* a score above it is NG, one between is UNSURE; not below accept */
+    float pixel;  /* pixels above it make the regions; of a part not above its reject */
+} mvad_thresholds;
+
+typedef enum mvad_verdict {
+    MVAD_VERDICT_OK = 0,
+    MVAD_VERDICT_UNSURE,
+    MVAD_VERDICT_NG,
+    MVAD_VERDICT_ERROR, /* could not be judged */
+    MVAD_VERDICT_COUNT
+} mvad_verdict;
+
+/* "OK", "UNSURE", "NG", "ERROR"; NULL for a value out of range. */
+MVAD_API const char *mvad_verdict_name(mvad_verdict verdict);
+
+/* MVAD_VERDICT_ERROR for a NaN. */
+MVAD_API mvad_verdict mvad_thresholds_judge(const mvad_thresholds *thresholds, float score);
+
+#define MVAD_IDENTITY 17 /* bytes of an identity: 16 hexadecimal digits and a zero */
+
+typedef struct mvad_calibration {
+    char id[MVAD_IDENTITY];    /* of the calibration itself */
+    char model[MVAD_IDENTITY]; /* of the model (mvad_model_identity) */
+    char data[MVAD_IDENTITY];  /* of names and photographs of the parts */
+    char date[24];             /* ISO 8601, UTC */
+    double confidence;
+    double reject_rate, unsure_rate; /* asked for: of good parts above reject, and above accept */
+    double pixel_share;              /* of a good part's pixels that may be above pixel */
+} mvad_calibration;
+
+typedef struct mvad_calibrated_class {
+    const char *name; /* valid during the call */
+    size_t parts;     /* that its thresholds rest on */
+    mvad_thresholds thresholds;
+    double accept_bound, reject_bound; /* on the rates, with the confidence */
+} mvad_calibrated_class;
+
+/* Tells what the model is calibrated on; `visit` (may be NULL) gets each class. MVAD_ERROR_FORMAT where
+ * it is not calibrated, or where its parameters have changed since. */
+MVAD_API mvad_status mvad_model_calibration(const mvad_model *model, mvad_calibration *facts,
+                                            void (*visit)(const mvad_calibrated_class *row,
+                                                          void *user),
+                                            void *user, mvad_error *error);
+
+/* The thresholds of a class's parts, or with `view` of its view of that name (of the part, if none has the
+ * name). Class NULL or "": of the only class, or else the highest of all. Of a model that is not
+ * calibrated, all three are what the end of its training measured for the class (note
+ * "mvad.class_thresholds"), or else its scale's threshold. MVAD_ERROR_FORMAT where it has neither, for a class
+ * it is not calibrated for, and as mvad_model_calibration. Reads the note each time: to be kept for all
+ * parts of the class. */
+MVAD_API mvad_status mvad_model_thresholds(const mvad_model *model, const char *class_name,
+                                           const char *view, mvad_thresholds *thresholds,
+                                           mvad_error *error);
+
+/* Tells models apart: a hash of configuration and parameters, not of notes. */
+MVAD_API mvad_status mvad_model_identity(const mvad_model *model, char identity[MVAD_IDENTITY],
+                                         mvad_error *error);
+
+/* Takes a share (between 0 and 1) of each class's good training parts out of the data set, chosen by the
+ * seed and their names: at least one of two or more, never all; *count: how many. mvad_train then notes
+ * with the model what was held out. MVAD_ERROR_FORMAT where nothing can be. To be called after
+ * mvad_dataset_check with `remove` and before mvad_dataset_cache. */
+MVAD_API mvad_status mvad_dataset_hold_out(mvad_dataset *dataset, double share, uint64_t seed,
+                                           size_t *count, mvad_error *error);
+
+/* Leaves in the data set only what was held out when the model was trained on it, and no test parts.
+ * MVAD_ERROR_FORMAT where nothing was, or where it cannot be told any more: the data are others. */
+MVAD_API mvad_status mvad_dataset_keep_held_out(mvad_dataset *dataset, const mvad_model *model,
+                                                size_t *count, mvad_error *error);
+
+typedef struct mvad_calibrate_options {
+    size_t size;                  /* sizeof(mvad_calibrate_options), set by ..._default */
+    mvad_session_options session; /* samples and views are ignored */
+    double confidence;            /* default 0.95 */
+    double reject_rate;           /* default 0.01 */
+    double unsure_rate; /* not below reject_rate, default 0.05; the same: nothing is UNSURE */
+    double pixel_share; /* default 0.001 */
+    int32_t (*progress)(size_t done, size_t total, void *user); /* not 0 stops; may be NULL */
+    void *user;
+} mvad_calibrate_options;
+
+MVAD_API mvad_calibrate_options mvad_calibrate_options_default(void);
+
+/* Scores the training parts of a data set, which are those held out (mvad_dataset_keep_held_out) or a data
+ * set of their own, and stores with the model what their scores tell; *finished: whether it was not
+ * stopped. Never looks at test parts. MVAD_ERROR_FORMAT for a data set without training parts, with one
+ * that is not known to be good, and for what the model was trained on; MVAD_ERROR_IO and
+ * MVAD_ERROR_FORMAT for a photograph that cannot be read, MVAD_ERROR_NUMERIC for a score that is not
+ * finite. Unless finished, the model is as it was. */
+MVAD_API mvad_status mvad_calibrate(mvad_model *model, mvad_device *device,
+                                    const mvad_dataset *dataset,
+                                    const mvad_calibrate_options *options, int32_t *finished,
+                                    mvad_error *error);
+
+/* The number of parts that it takes to bound a rate with a confidence, each between 0 and 1; else 0. */
+MVAD_API size_t mvad_calibration_parts_needed(double rate, double confidence);
+
 /* ---- training runs ---- */
 
 /* Replaces the teacher's parameters by those of a torchvision or timm ResNet file (see
@@ -752,7 +865,7 @@ MVAD_API mvad_train_options mvad_train_options_default(void);
  * (seed, epoch); a last short batch is dropped. Files are replaced whole. Resuming gives the same
  * bytes as a run that was not interrupted. `model` has the trained parameters afterwards, the classes
  * trained on in the note "mvad.classes" (with commas between), and once the run is finished the scale
- * of its scores, measured on the training samples. MVAD_ERROR_NUMERIC: the loss stopped being a number
+ * of its scores and a threshold for each class, measured on the training samples. MVAD_ERROR_NUMERIC: the loss stopped being a number
  * (the last checkpoint is kept), or a map did after the last step (the files are those of that step, but
  * without a scale). */
 MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_dataset *dataset,
@@ -761,7 +874,7 @@ MVAD_API mvad_status mvad_train(mvad_model *model, mvad_device *device, const mv
 
 /* ---- prediction ---- */
 
-/* Pixels of the map above the threshold that touch, if only at a corner, in pixels of the photograph,
+/* Pixels of the map above the threshold (mvad_thresholds.pixel) that touch, if only at a corner, in pixels of the photograph,
  * upright (an EXIF orientation is applied). */
 typedef struct mvad_region {
     int32_t left, top, width, height; /* the smallest box around it, inside the photograph */
@@ -780,7 +893,9 @@ typedef struct mvad_view_result {
     mvad_label label;
     int32_t width, height; /* of the photograph, upright */
     int32_t map_size;
-    float score;                /* the highest of the map */
+    float score;    /* the highest of the map */
+    float relative; /* score / the view's reject threshold; NaN unless that is above 0 */
+    mvad_thresholds thresholds; /* its own, whether or not the part was judged by them */
     const float *map;           /* map_size x map_size, over the whole photograph */
     const mvad_region *regions; /* by score, highest first */
     size_t region_count;
@@ -791,7 +906,11 @@ typedef struct mvad_part_result {
     mvad_label label;
     const char *fault; /* why it could not be judged, one line that names the file; NULL: it was */
     float score;       /* the highest of the views'; NaN with a fault */
-    int32_t anomalous; /* score > threshold; 0 with a fault */
+    float relative;    /* score / thresholds.reject; NaN with a fault, or unless that is above 0 */
+    mvad_verdict verdict;
+    mvad_thresholds thresholds;    /* all 0 with a fault */
+    int32_t anomalous;             /* verdict is MVAD_VERDICT_NG */
+    size_t responsible;            /* view with the highest relative score, or else score */
     const mvad_view_result *views; /* view_count of them, in the data set's order; none with a fault */
     size_t view_count;
     double seconds; /* to read its files and to judge it; the next part's files are read meanwhile */
@@ -803,7 +922,7 @@ typedef struct mvad_predict_options {
     size_t size;                  /* sizeof(mvad_predict_options), set by ..._default */
     mvad_session_options session; /* samples and views are ignored: one part at a time, as it is */
     mvad_split split;             /* which parts, default the test split */
-    float threshold;              /* default NaN: the model's (mvad_model_scale) */
+    float threshold;              /* of everything; default NaN: mvad_model_thresholds */
     /* Which parts of the split: not 0 takes it. NULL: all. */
     int32_t (*select)(const char *class_name, const char *name, void *user);
     /* Called for every part in the order of the data set; not 0 stops. */
@@ -814,13 +933,26 @@ typedef struct mvad_predict_options {
 MVAD_API mvad_predict_options mvad_predict_options_default(void);
 
 /* Judges parts one after the other, the next one's photographs being read meanwhile. A part whose
- * photographs cannot be read, that has more than MVAD_MAX_VIEWS views or whose map is not finite gets
- * a fault and does not end the work. Masks are not read. MVAD_ERROR_FORMAT where no threshold is given
+ * photographs cannot be read, that has more than MVAD_MAX_VIEWS views, whose map is not finite or whose class
+ * the model is not calibrated for gets a fault and does not end the work. Masks are not read. MVAD_ERROR_FORMAT where no threshold is given
  * and the model has none, or where the split has no part. That `select` takes none is no error.
  * Stopped by `part`: MVAD_OK. */
 MVAD_API mvad_status mvad_predict(const mvad_model *model, mvad_device *device,
                                   const mvad_dataset *dataset, const mvad_predict_options *options,
                                   mvad_error *error);
+
+/* The same for data sets that come one after the other, parts from a camera say: what takes time and
+ * memory to set up is kept in between. Belongs to one thread at a time. Memory grows only when a part
+ * comes with a number of views that none had before: each has a session of its own. */
+typedef struct mvad_predictor mvad_predictor;
+
+/* Model and device outlive the predictor. The options are copied, `user` and all. */
+MVAD_API mvad_status mvad_predictor_create(const mvad_model *model, mvad_device *device,
+                                           const mvad_predict_options *options,
+                                           mvad_predictor **predictor, mvad_error *error);
+MVAD_API mvad_status mvad_predictor_run(mvad_predictor *predictor, const mvad_dataset *dataset,
+                                        mvad_error *error);
+MVAD_API void mvad_predictor_destroy(mvad_predictor *predictor);
 
 typedef enum mvad_picture_kind {
     MVAD_PICTURE_PHOTOGRAPH = 0, /* upright */

@@ -35,12 +35,12 @@ char *next_line(char **text)
     return line;
 }
 
-void split(char *line, char *fields[5])
+void split(char *line, char *fields[6])
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         fields[i] = line;
         char *tab = strchr(line, '\t');
-        assert_int_equal(tab != NULL, i < 4);
+        assert_int_equal(tab != NULL, i < 5);
         if (!tab) break;
         *tab = 0;
         line = tab + 1;

@@ -23,7 +23,7 @@ void expect_predict_error(int code, const char *what, const char *format, ...)
 char *next_line(char **text);
 
 /* Splits a line at tabs; there are to be exactly so many. */
-void split(char *line, char *fields[5]);
+void split(char *line, char *fields[6]);
 
 /* Ends of lines in a text. */
 size_t count_lines(const char *text);

@@ -70,6 +70,11 @@ static void scales_are_the_same(void **state)
     assert_string_equal(mvad_model_note(model, "mvad.scale"), "0.25 0.5 0.75");
     assert_int_equal(mvad_model_scale(model, &scale, NULL), MVAD_OK);
     assert_memory_equal(&scale, &given, sizeof scale);
+    mvad_thresholds thresholds;
+    assert_int_equal(mvad_model_set_note(model, "mvad.class_thresholds", "{\"a\":0.25}", NULL),
+                     MVAD_OK);
+    assert_int_equal(mvad_model_thresholds(model, "a", NULL, &thresholds, NULL), MVAD_OK);
+    assert_true(thresholds.reject == 0.25f);
     mvad_model_destroy(model);
 }
 

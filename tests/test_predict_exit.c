@@ -26,7 +26,7 @@ static void exit_codes_tell_the_verdict(void **state)
         snprintf(text + strlen(text), sizeof text - strlen(text), "k,s5,%d,,images/bolt-b0-0.png\n",
                  v);
     tree_write_text("faults.csv", text);
-    char *faults = tree_path("faults.csv"), *line, *fields[5];
+    char *faults = tree_path("faults.csv"), *line, *fields[6];
     static const struct {
         int code;
         const char *options;
@@ -195,7 +195,7 @@ static void wrong_usage(void **state)
 {
     (void)state;
     expect_error(2, MVAD_PROGRAM " predict --data x", "--model is missing");
-    expect_predict_error(2, "neither --data nor --tensor", "--threshold 1");
+    expect_predict_error(2, "none of --data, --watch and --tensor", "--threshold 1");
     expect_predict_error(2, "one of them only", "--threshold 1 --data x y.png");
     expect_predict_error(2, "--tensor", "--tensor x y.png");
     expect_predict_error(2, "--jsonl", "--tensor x --jsonl y");

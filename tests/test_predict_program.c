@@ -91,7 +91,7 @@ static int32_t compare_part(const mvad_part_result *part, void *user)
 {
     static const char *const labels[] = {"normal", "anomalous", NULL};
     struct comparison *comparison = user;
-    char *fields[5], label[64], *line = next_line(&comparison->lines);
+    char *fields[6], label[64], *line = next_line(&comparison->lines);
     assert_non_null(line);
     split(line, fields);
     snprintf(label, sizeof label, "%s/%s", part->class_name, part->name);
@@ -186,7 +186,7 @@ static void parts_are_chosen(void **state)
 static void photographs_are_one_part(void **state)
 {
     (void)state;
-    char *fields[5], *line;
+    char *fields[6], *line;
     struct output output =
         run_predict(0,
                     "--threshold 9 %s/bolt-b3-2.png --jsonl - --name 'left one' %s/bolt-b3-0.png "

@@ -106,7 +106,8 @@ static void write_legend(const struct report *report, FILE *file)
         "<div class=\"scale\"><div></div><p><span>%.4g</span><span>%.4g%s</span><span>%.4g"
         "</span></p></div>\n</section>\n",
         (double)scale->low, ((double)scale->low + (double)scale->high) / 2,
-        scale->threshold == (scale->low + scale->high) / 2 && !isnan(report->threshold)
+        scale->threshold == (scale->low + scale->high) / 2 && !isnan(report->threshold) &&
+                report_has_one_threshold(report)
             ? " threshold"
             : "",
         (double)scale->high);

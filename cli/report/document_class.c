@@ -36,7 +36,7 @@ static void write_summary(const struct report *report, size_t class_index, FILE 
 {
     const mvad_metrics_row *row = &report->results.table.rows[class_index];
     const struct report_verdicts verdicts = report_count_verdicts(report, class_index);
-    const bool judged = !isnan(report->threshold);
+    const bool judged = !isnan(report->thresholds[class_index]);
     double low, high;
     char text[3][16];
     fputs("<dl class=\"facts\">\n", file);
@@ -58,13 +58,13 @@ static void write_summary(const struct report *report, size_t class_index, FILE 
 
 static void write_verdict(const struct report *report, const struct scored_part *part, FILE *file)
 {
-    const bool flagged = part->score > report->threshold;
+    const double threshold = report->thresholds[part->class_index];
+    const bool flagged = part->score > threshold;
     const bool right = flagged == (part->label == MVAD_ANOMALOUS);
     fprintf(file, "<span class=\"score\">score <b>%.4g</b>", part->score);
-    if (!isnan(report->threshold))
-        fprintf(file, " %s %.4g", flagged ? "&gt;" : "≤", report->threshold);
+    if (!isnan(threshold)) fprintf(file, " %s %.4g", flagged ? "&gt;" : "≤", threshold);
     fputs("</span>", file);
-    if (!isnan(report->threshold))
+    if (!isnan(threshold))
         fprintf(file, "<span class=\"verdict %s\">%s</span>", right ? "right" : "wrong",
                 right     ? (flagged ? "found" : "passed")
                 : flagged ? "false alarm"
@@ -114,7 +114,7 @@ bool document_class(const struct report *report, size_t class_index, FILE *file)
     fprintf(file, "<section class=\"part-class\" id=\"class-%zu\">\n<h2>", class_index);
     html_text(file, report->results.table.rows[class_index].name);
     fputs("</h2>\n<div class=\"charts\">\n", file);
-    distribution_write(file, &report->results, class_index, report->threshold);
+    distribution_write(file, &report->results, class_index, report->thresholds[class_index]);
     write_summary(report, class_index, file);
     fputs("</div>\n", file);
     const bool written = write_examples(report, class_index, file);

@@ -28,7 +28,18 @@ static void write_threshold(const struct report *report, FILE *file)
 {
     if (isnan(report->threshold)) return;
     begin(file, "threshold");
-    fprintf(file, "%.6g%s", report->threshold, report->own_scale ? ", the model's" : ", as given");
+    if (report_has_one_threshold(report))
+        fprintf(file, "%.6g%s", report->threshold,
+                report->own_scale ? ", the model's" : ", as given");
+    else
+        fprintf(file, "the model's, of each class, up to %.6g", report->threshold);
+    end(file);
+    mvad_calibration calibration;
+    if (!report->own_scale || mvad_model_calibration(report->model, &calibration, NULL, NULL, NULL))
+        return;
+    begin(file, "calibration");
+    fprintf(file, "%s of %s, at most %.4g of good parts rejected asked for, confidence %.4g",
+            calibration.id, calibration.date, calibration.reject_rate, calibration.confidence);
     end(file);
 }
 

@@ -33,7 +33,7 @@ int examples_choose(const struct caller *caller, const struct results *results, 
                     struct examples *examples);
 
 struct examples_options {
-    double threshold; /* of the regions that are outlined */
+    double threshold; /* of the regions that are outlined; NaN: the model's */
     mvad_score_scale scale;
 };
 

@@ -14,7 +14,8 @@ struct report {
     bool chosen_classes; /* only classes of the data set have a section */
     struct results results;
     struct training_log log;
-    double threshold;       /* NaN: there is none, and no verdict */
+    double threshold;       /* the highest of the classes'; NaN: there is none, and no verdict */
+    double *thresholds;     /* by class of the results; NaN: no verdict on its parts; owned */
     mvad_score_scale scale; /* of the heat maps */
     bool own_scale;         /* it is the model's */
     size_t differing;       /* examples whose scores are not the results' */
@@ -25,8 +26,11 @@ struct report {
  * for, and the results list parts of it. */
 bool report_shows_class(const struct report *report, size_t class_index);
 
-/* How many labelled parts the threshold judges, and how many wrongly: of a class, and of all that
- * have a section. Without a threshold none is wrong. */
+/* Whether all classes have the same. */
+bool report_has_one_threshold(const struct report *report);
+
+/* How many labelled parts the thresholds judge, and how many wrongly: of a class, and of all that
+ * have a section. Where there is none no part is wrong. */
 struct report_verdicts {
     size_t normal, false_alarms, anomalous, missed;
 };

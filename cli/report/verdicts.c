@@ -22,19 +22,27 @@ bool report_shows_class(const struct report *report, size_t class_index)
     return false;
 }
 
+bool report_has_one_threshold(const struct report *report)
+{
+    for (size_t c = 0; c < results_classes(&report->results); c++)
+        if (report->thresholds[c] != report->threshold) return false;
+    return true;
+}
+
 struct report_verdicts report_count_verdicts(const struct report *report, size_t class_index)
 {
     struct report_verdicts verdicts = {0};
+    const double threshold = report->thresholds[class_index];
     for (size_t i = 0; i < report->results.part_count; i++) {
         const struct scored_part *part = &report->results.parts[i];
         if (part->class_index != class_index) continue;
-        const bool flagged = part->score > report->threshold;
+        const bool flagged = part->score > threshold;
         if (part->label == MVAD_NORMAL) {
             verdicts.normal++;
             verdicts.false_alarms += flagged;
         } else if (part->label == MVAD_ANOMALOUS) {
             verdicts.anomalous++;
-            verdicts.missed += !flagged && !isnan(report->threshold);
+            verdicts.missed += !flagged && !isnan(threshold);
         }
     }
     return verdicts;

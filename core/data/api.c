@@ -40,22 +40,38 @@ mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *opti
     return error_clear(error);
 }
 
-mvad_status mvad_dataset_from_images(const char *name, const char *const *images, size_t count,
-                                     mvad_dataset **dataset, mvad_error *error)
+static mvad_status open_part(const struct dataset_part *part, mvad_dataset **dataset,
+                             mvad_error *error)
 {
     if (!dataset) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "data set is NULL");
     *dataset = NULL;
-    if (!name || !images)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "name or images are NULL");
+    if (!part->class_name || !part->name || !part->images)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "class, name or images are NULL");
     mvad_dataset *made = calloc(1, sizeof *made);
     if (!made) return error_out_of_memory(error, "data set", sizeof *made);
-    mvad_status status = dataset_from_images(name, images, count, &made->index, error);
+    mvad_status status = dataset_from_part(part, &made->index, error);
     if (status) {
         free(made);
         return status;
     }
     *dataset = made;
     return error_clear(error);
+}
+
+mvad_status mvad_dataset_from_images(const char *name, const char *const *images, size_t count,
+                                     mvad_dataset **dataset, mvad_error *error)
+{
+    const struct dataset_part part = {
+        .class_name = "", .name = name, .images = images, .count = count};
+    return open_part(&part, dataset, error);
+}
+
+mvad_status mvad_dataset_from_views(const char *class_name, const char *name,
+                                    const char *const *views, const char *const *images,
+                                    size_t count, mvad_dataset **dataset, mvad_error *error)
+{
+    const struct dataset_part part = {class_name, name, views, images, count};
+    return open_part(&part, dataset, error);
 }
 
 const char *mvad_dataset_kind(const mvad_dataset *dataset)

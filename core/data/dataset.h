@@ -85,11 +85,18 @@ struct dataset_options {
 mvad_status dataset_open(const struct dataset_options *options, struct dataset *dataset,
                          mvad_error *error);
 
-/* One test sample of unknown label, class "", whose views are these files, called "1", "2", .. in this
- * order; kind "images". Strings are copied; no file is looked at. MVAD_ERROR_INVALID_ARGUMENT where
- * there is no image, or one without a name. */
-mvad_status dataset_from_images(const char *name, const char *const *images, size_t count,
-                                struct dataset *dataset, mvad_error *error);
+/* A part and the photographs of its views. */
+struct dataset_part {
+    const char *class_name, *name;
+    const char *const *views; /* their names; NULL: "1", "2", .. in this order */
+    const char *const *images;
+    size_t count;
+};
+
+/* One test sample of unknown label; kind "images". Strings are copied; no file is looked at.
+ * MVAD_ERROR_INVALID_ARGUMENT where there is no image, or one without a name. */
+mvad_status dataset_from_part(const struct dataset_part *part, struct dataset *dataset,
+                              mvad_error *error);
 
 /* Accepts an empty data set, and leaves one. */
 void dataset_close(struct dataset *dataset);

@@ -16,9 +16,13 @@ mvad_status map_runner_reserve(struct map_runner *runner, size_t max_views, mvad
 {
     size_t bytes = 0;
     const size_t views = max_views * map_pixels(runner) * sizeof *runner->maps;
+    float *maps = NULL;
     if (size_multiply(views, (size_t)runner->options.samples, &bytes))
-        runner->maps = memory_allocate(bytes);
-    return runner->maps ? MVAD_OK : error_out_of_memory(error, "maps", bytes);
+        maps = memory_allocate(bytes);
+    if (!maps) return error_out_of_memory(error, "maps", bytes);
+    free(runner->maps);
+    runner->maps = maps;
+    return MVAD_OK;
 }
 
 mvad_status map_runner_run(struct map_runner *runner, const float *images, size_t views,

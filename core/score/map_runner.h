@@ -22,7 +22,8 @@ struct map_runner {
     float *maps;                                /* of the last run: (samples * views, S, S) */
 };
 
-/* Makes room for the maps of so many views, MVAD_MAX_VIEWS at most: once, before the first run. */
+/* Makes room for the maps of so many views, MVAD_MAX_VIEWS at most, before a run: the
+ * maps of the last one are lost. */
 mvad_status map_runner_reserve(struct map_runner *runner, size_t max_views, mvad_error *error);
 
 /* images: (samples * views, 3, S, S), normalised; views from 1 to what was reserved. Errors as those

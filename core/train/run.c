@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
 #include "core/train/loader.h"
@@ -142,12 +143,23 @@ static mvad_status note_classes(struct run *run, mvad_error *error)
         if (*text) strcat(text, ",");
         strcat(text, dataset->classes[c].name);
     }
-    /* A folder may be called anything, a model file holds nothing but UTF-8. */
-    size_t position;
-    while (!header_text_is_utf8(text, strlen(text), &position)) text[position] = '?';
+    header_text_make_utf8(text);
     mvad_status status = mvad_model_set_note(run->model, "mvad.classes", text, error);
     free(text);
     return status;
+}
+
+/* What it is trained on and what was held out of that, for a calibration. */
+static mvad_status note_data(struct run *run, mvad_error *error)
+{
+    char trained[HASH_TEXT], held_out[HOLD_OUT_BYTES] = "";
+    snprintf(trained, sizeof trained, "%016" PRIx64, dataset_names_hash(run->set.dataset, NULL));
+    mvad_status status = mvad_model_set_note(run->model, TRAINING_NOTE, trained, error);
+    const bool any = run->dataset->held_out.share > 0;
+    if (any) hold_out_to_text(&run->dataset->held_out, held_out);
+    /* What an earlier training of the model held out may be trained on now. */
+    if (status || (!any && !mvad_model_note(run->model, HOLD_OUT_NOTE))) return status;
+    return mvad_model_set_note(run->model, HOLD_OUT_NOTE, held_out, error);
 }
 
 static mvad_status check_evaluation(const struct run *run, mvad_error *error)
@@ -169,6 +181,7 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     mvad_status status = training_set_make(&dataset->index, views, &run->set, error);
     if (!status) status = check_evaluation(run, error);
     if (!status) status = note_classes(run, error);
+    if (!status) status = note_data(run, error);
     /* The learning rate is the trainer's business; it is filled in once there is one. */
     if (!status) status = schedule_make(options, run->set.count, 0, &run->schedule, error);
     if (!status)

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/base/hash.h"
 #include "core/base/number.h"
+#include "core/data/hold_out.h"
 #include "core/model/model.h"
 
 struct fact_list {
@@ -77,7 +79,7 @@ size_t run_facts_gather(const mvad_model *model, const struct training_set *set,
     add_real(&list, "drop_path", step->drop_path);
     add_integer(&list, "classes", set->dataset->class_count);
     add_integer(&list, "samples", set->count);
-    add_hash(&list, "sample_names", training_set_hash(set));
+    add_hash(&list, "sample_names", dataset_names_hash(set->dataset, NULL));
     add_hash(&list, "teacher", hash_frozen(model));
     return list.count;
 }

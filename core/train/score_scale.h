@@ -14,7 +14,8 @@
 
 /* Scores good training samples and stores with the model what they tell: the median of their pixel
  * scores as the low end, and as the threshold what lies SCALE_MARGIN times as far above it as the
- * highest image score. Views known to be anomalous are left out; where all are, the model keeps what
+ * highest image score; likewise for each class, in a note of its own: one class's scores tell nothing of
+ * another's. Views known to be anomalous are left out; where all are, the model keeps what
  * it has. `stop` is asked after every sample: once it says true, nothing is stored and *stopped is
  * true. MVAD_ERROR_NUMERIC where the scores are not finite or all the same. */
 mvad_status score_scale_measure(mvad_model *model, mvad_device *device,

@@ -27,32 +27,6 @@ mvad_status training_set_make(const struct dataset *dataset, int32_t views,
     return MVAD_OK;
 }
 
-uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes)
-{
-    const uint8_t *next = data;
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ next[i]) * 0x100000001b3u;
-    return hash;
-}
-
-/* With the zero behind it, so that "ab" "c" is not "a" "bc". */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    return hash_bytes(hash, text, strlen(text) + 1);
-}
-
-uint64_t training_set_hash(const struct training_set *set)
-{
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < set->count; i++) {
-        const struct dataset_sample *sample = &set->dataset->samples[set->samples[i]];
-        hash = hash_text(hash, set->dataset->classes[sample->class_index].name);
-        hash = hash_text(hash, sample->name);
-        for (size_t v = 0; v < sample->view_count; v++)
-            hash = hash_text(hash, set->dataset->views[sample->first_view + v].name);
-    }
-    return hash;
-}
-
 void training_set_free(struct training_set *set)
 {
     free(set->samples);

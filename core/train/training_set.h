@@ -16,14 +16,7 @@ struct training_set {
 mvad_status training_set_make(const struct dataset *dataset, int32_t views,
                               struct training_set *set, mvad_error *error);
 
-/* A hash of the names of its classes, samples and views, in their order. */
-uint64_t training_set_hash(const struct training_set *set);
-
 /* Accepts an empty set, and leaves one. */
 void training_set_free(struct training_set *set);
-
-/* FNV-1a with 64 bits (Fowler, Noll, Vo), going on from `hash`, HASH_START at first. */
-#define HASH_START 0xcbf29ce484222325u
-uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes);
 
 #endif

@@ -40,6 +40,12 @@ bool header_text_is_utf8(const char *text, size_t length, size_t *position)
     return true;
 }
 
+void header_text_make_utf8(char *text)
+{
+    size_t position;
+    while (!header_text_is_utf8(text, strlen(text), &position)) text[position] = '?';
+}
+
 bool header_text_has_control(const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {

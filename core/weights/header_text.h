@@ -22,6 +22,9 @@ const char *header_text_check(const char *text, size_t length, size_t *position)
  * *position is set to the first bad byte where they are not. */
 bool header_text_is_utf8(const char *text, size_t length, size_t *position);
 
+/* Makes every byte that is not a question mark: names of folders may be anything. */
+void header_text_make_utf8(char *text);
+
 /* Whether a UTF-8 string holds a control character (U+0000 to U+001F, U+007F to U+009F). */
 bool header_text_has_control(const char *text);
 
