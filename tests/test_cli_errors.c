@@ -35,7 +35,7 @@ static void wrong_usage(void **state)
     expect_error(2, MVAD " init --out @x --seed -1", "--seed: '-1'");
     expect_error(2, MVAD " selftest --precision f8", "--precision 'f8'");
     expect_error(2, MVAD " predict --tensor @in.safetensors", "--model is missing");
-    expect_error(2, MVAD " predict --model @m.safetensors", "neither --data nor --tensor");
+    expect_error(2, MVAD " predict --model @m.safetensors", "none of --data, --watch and --tensor");
     expect_error(2, BENCH " step --recompute", "--recompute needs --train");
     expect_error(2, BENCH " step --repeats 0", "--repeats is 0");
     expect_error(2, BENCH " step --warmup -1", "--warmup is -1");
