@@ -214,6 +214,17 @@ MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device
 MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
                                            double *macs_per_second, mvad_error *error);
 
+/* Rate of a copy of `bytes` (1 to 2^32) bytes within the device's memory, in bytes a second, read and
+ * written ones counted: the median of `repeats` runs. MVAD_ERROR_UNSUPPORTED where a backend cannot
+ * measure it. */
+MVAD_API mvad_status mvad_device_copy_rate(mvad_device *device, size_t bytes, int32_t repeats,
+                                           double *bytes_per_second, mvad_error *error);
+
+/* Memory of the device that sessions and trainers hold: now, and the most since the last call. What
+ * drivers and libraries take beside it is not counted. */
+MVAD_API mvad_status mvad_device_memory(mvad_device *device, uint64_t *bytes, uint64_t *peak,
+                                        mvad_error *error);
+
 /* Measures on the device which kernels serve an inference and a training step of `samples` samples
  * best, instead of at the first use of each shape, and keeps it in the device's tuning file for all
  * later runs. `report` gets a line for each choice. MVAD_ERROR_UNSUPPORTED where nothing is chosen by
