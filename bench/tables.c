@@ -2,12 +2,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/paper.h"
+#include "bench/progress.h"
 #include "bench/step.h"
-#include "bench/table.h"
 #include "cli/common/config_options.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/json.h"
 
 #define MAX_BATCH 4096
@@ -121,10 +121,11 @@ static mvad_status measure(const struct tables *tables, const mvad_config *confi
     struct step_result result = {0};
     mvad_status status = step_measure(&settings, tables->device, &result, error);
     if (status) return status;
-    const double seconds = result.median / tables->batch;
+    if (result.interrupted) return MVAD_OK;
+    const double seconds = result.time.median / tables->batch;
     set_known(&cells[MEASURED], (double)result.measured_bytes / 1e6);
     cells[SECONDS].number = seconds;
-    cells[RATE_SHARE].number = result.cost.macs / result.median / step_gemm_rate(&result);
+    cells[RATE_SHARE].number = result.cost.macs / result.time.median / step_gemm_rate(&result);
     cells[HOURS].number = seconds * REALIAD_SAMPLES * EPOCHS / 3600;
     return MVAD_OK;
 }
@@ -134,14 +135,13 @@ static int fill(struct tables *tables)
     size_t rows;
     mvad_error error;
     const struct paper_row *paper = paper_rows(&rows);
-    const bool terminal = !tables->dry && isatty(STDERR_FILENO);
     int code = OPTIONS_READ;
     for (size_t i = 0; i < rows && code == OPTIONS_READ; i++) {
         const struct paper_row *row = &paper[i];
         const mvad_config config = paper_config(row);
         struct table_cell *cells = table_add_row(&tables->table);
         if (!cells) return command_fail(tables->caller, EXIT_FAILED, "out of memory");
-        if (terminal) fprintf(stderr, "\r%zu of %zu rows measured", i, rows);
+        if (!tables->dry) progress_show("rows", (int)i, (int)rows);
         snprintf(cells[TABLE].text, sizeof cells[TABLE].text, "%s", row->table);
         snprintf(cells[ROW].text, sizeof cells[ROW].text, "%s", row->row);
         set_known(&cells[PAPER_MACS], row->gmacs);
@@ -153,63 +153,57 @@ static int fill(struct tables *tables)
             code = EXIT_FAILED;
         else
             write_remark(row, cells);
+        if (interrupt_came()) return progress_interrupted(tables->caller);
     }
-    if (terminal) fputs("\r\033[K", stderr);
+    progress_clear();
     return code == OPTIONS_READ ? code : command_error(tables->caller, &error);
 }
 
-static int print_json(const struct tables *tables)
+static int report(struct tables *tables, struct document *document,
+                  const struct output_options *output)
 {
     mvad_device_info info;
     mvad_error error;
     if (mvad_device_describe(tables->device, &info, &error))
         return command_error(tables->caller, &error);
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "version", mvad_version());
-    cJSON_AddItemToObject(json, "device", json_device(&info));
-    cJSON_AddNumberToObject(json, "training_batch", tables->batch);
-    cJSON_AddItemToObject(json, "rows", table_json(&tables->table));
-    return json_print(tables->caller, json);
+    document_line(document, "%s: %s, %s, %d threads; training steps of %d samples%s", info.id,
+                  info.name, info.details, info.threads, tables->batch,
+                  tables->dry ? ", counted only" : "");
+    cJSON_AddItemToObject(document->json, "device", json_device(&info));
+    cJSON_AddNumberToObject(document->json, "training_batch", tables->batch);
+    document->tables[document->table_count++] = tables->table;
+    tables->table = (struct table){0};
+    return document_write(document, output);
 }
 
-static int print(const struct tables *tables, const char *format)
+static int run(struct tables *tables, const struct output_options *output)
 {
-    if (!strcmp(format, "json")) return print_json(tables);
-    if (!strcmp(format, "csv"))
-        table_csv(&tables->table, stdout);
-    else if (!strcmp(format, "markdown"))
-        table_markdown(&tables->table, stdout);
-    else
-        table_print(&tables->table, stdout);
-    return EXIT_DONE;
-}
-
-static int check_format(const struct caller *caller, const char *format)
-{
-    static const char *const known[] = {"text", "markdown", "csv", "json"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(format, known[i])) return OPTIONS_READ;
-    return command_fail(caller, EXIT_USAGE, "--format '%s'; known: text, markdown, csv, json",
-                        format);
+    struct document document;
+    int code = document_begin(&document, tables->caller, "The paper's tables of efficiency");
+    interrupt_catch();
+    if (code == OPTIONS_READ) code = fill(tables);
+    if (code == OPTIONS_READ) code = report(tables, &document, output);
+    document_free(&document);
+    return code;
 }
 
 int verb_tables(const char *program, const struct command *command, int argc, char **argv)
 {
     const struct caller caller = {program, command};
     struct number_option batch = {.value = 8}, repeats = {.value = 1};
-    struct text_option format = {.value = "text"};
     struct device_options device;
+    struct output_options output;
     int dry = 0;
     device_options_init(&device);
+    output_options_init(&output);
     const unsigned int number = POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT;
     struct poptOption table[] = {
         {"dry-run", 0, POPT_ARG_NONE, &dry, 0, "Count and plan, but measure nothing", NULL},
         {"batch", 'b', number, &batch, 0, "Samples of a training step", "B"},
         {"repeats", 0, number, &repeats, 0, "Timed steps of each row", "R"},
-        {"format", 'f', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &format, 0,
-         "text, markdown, csv or json", "NAME"},
         OPTION_HELP,
         OPTION_GROUP(device.table, "Device:"),
+        OPTION_GROUP(output.table, "Output:"),
         POPT_TABLEEND};
     struct tables tables = {.caller = &caller,
                             .table = {.key = "tables",
@@ -220,13 +214,12 @@ int verb_tables(const char *program, const struct command *command, int argc, ch
     if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(&caller, "repeats", repeats.value, STEP_MAX_REPEATS);
-    if (code == OPTIONS_READ) code = check_format(&caller, format.value);
+    if (code == OPTIONS_READ) code = output_options_check(&caller, &output);
     if (code == OPTIONS_READ) code = device_options_open(&caller, &device, &tables.device);
     tables.batch = batch.value;
     tables.repeats = repeats.value;
     tables.dry = dry;
-    if (code == OPTIONS_READ) code = fill(&tables);
-    if (code == OPTIONS_READ) code = print(&tables, format.value);
+    if (code == OPTIONS_READ) code = run(&tables, &output);
     table_free(&tables.table);
     mvad_device_close(tables.device);
     options_free(table);

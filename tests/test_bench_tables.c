@@ -32,7 +32,7 @@ static void table_vi_is_within_a_percent(void **state)
     static const double paper[] = {58.5, 68.5, 59.1, 58.4, 68.4, 59.0, 49.1};
     struct output output = expect_run(0, DRY " --format json");
     cJSON *json = cJSON_Parse(output.out);
-    const cJSON *rows = cJSON_GetObjectItem(json, "rows");
+    const cJSON *rows = cJSON_GetObjectItem(json, "tables");
     for (int i = 0; i < 7; i++) {
         const char name[] = {(char)('1' + i), 0};
         const cJSON *row = find(rows, "VI", name);
@@ -64,9 +64,9 @@ static void forms_hold_the_same_rows(void **state)
     enum { ROWS = 22 };
     struct output text = expect_run(0, DRY), csv = expect_run(0, DRY " --format csv"),
                   markdown = expect_run(0, DRY " --format markdown");
-    assert_int_equal(lines(text.out), ROWS + 2);     /* title, head */
-    assert_int_equal(lines(csv.out), ROWS + 1);      /* head */
-    assert_int_equal(lines(markdown.out), ROWS + 4); /* title, blank, head, rule */
+    assert_int_equal(lines(text.out), ROWS + 6); /* title, machine, device, blank, title, head */
+    assert_int_equal(lines(csv.out), ROWS + 1);  /* head */
+    assert_int_equal(lines(markdown.out), ROWS + 9); /* the same, a rule, blanks after titles */
     assert_non_null(strstr(csv.out, "\ntables,II,\"MVAD, qkv\","));
     assert_non_null(strstr(markdown.out, "\n| VI | 7 | 49.1 | 49.1 | 98.2 |"));
     output_free(&text);
