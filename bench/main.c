@@ -1,4 +1,5 @@
 /* The program `mvad-bench`: what a forward pass and a training step cost on this machine. */
+#include "bench/latency.h"
 #include "bench/step.h"
 #include "bench/tables.h"
 
@@ -6,6 +7,7 @@ int main(int argc, char **argv)
 {
     static const struct command commands[] = {
         {"step", "time, rate and memory of a forward pass or a training step", verb_step},
+        {"latency", "one part at a time, from its images to the verdict", verb_latency},
         {"tables", "the paper's tables of efficiency, its numbers beside ours", verb_tables},
         {0},
     };

@@ -912,6 +912,15 @@ typedef struct mvad_view_result {
     size_t region_count;
 } mvad_view_result;
 
+/* Where the seconds of a part went. */
+typedef struct mvad_part_times {
+    double decode;    /* files read and decoded (or read from a cache) */
+    double resize;    /* to the model's size */
+    double normalise; /* to floats */
+    double network; /* upload, the network, its map in host memory; the first part's: the session too */
+    double score; /* highest pixels, regions */
+} mvad_part_times;
+
 typedef struct mvad_part_result {
     const char *class_name, *name;
     mvad_label label;
@@ -925,6 +934,7 @@ typedef struct mvad_part_result {
     const mvad_view_result *views; /* view_count of them, in the data set's order; none with a fault */
     size_t view_count;
     double seconds; /* to read its files and to judge it; the next part's files are read meanwhile */
+    mvad_part_times times;
 } mvad_part_result;
 
 typedef enum mvad_split { MVAD_SPLIT_TEST = 0, MVAD_SPLIT_TRAIN, MVAD_SPLIT_ALL } mvad_split;
@@ -934,6 +944,7 @@ typedef struct mvad_predict_options {
     mvad_session_options session; /* samples and views are ignored: one part at a time, as it is */
     mvad_split split;             /* which parts, default the test split */
     float threshold;              /* of everything; default NaN: mvad_model_thresholds */
+    int32_t in_turn; /* 1: a part's files are read when its turn has come, not while the one before is judged */
     /* Which parts of the split: not 0 takes it. NULL: all. */
     int32_t (*select)(const char *class_name, const char *name, void *user);
     /* Called for every part in the order of the data set; not 0 stops. */
@@ -943,7 +954,7 @@ typedef struct mvad_predict_options {
 
 MVAD_API mvad_predict_options mvad_predict_options_default(void);
 
-/* Judges parts one after the other, the next one's photographs being read meanwhile. A part whose
+/* Judges parts one after the other, the next one's photographs being read meanwhile (but see in_turn). A part whose
  * photographs cannot be read, that has more than MVAD_MAX_VIEWS views, whose map is not finite or whose class
  * the model is not calibrated for gets a fault and does not end the work. Masks are not read. MVAD_ERROR_FORMAT where no threshold is given
  * and the model has none, or where the split has no part. That `select` takes none is no error.
