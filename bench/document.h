@@ -14,7 +14,7 @@
 #include "bench/table.h"
 #include "cli/common/options.h"
 
-enum { DOCUMENT_LINES = 16, DOCUMENT_TABLES = 8, DOCUMENT_PLOTS = 8 };
+enum { DOCUMENT_LINES = 16, DOCUMENT_TABLES = 8, DOCUMENT_PLOTS = 20 };
 
 struct document {
     const struct caller *caller;

@@ -1,11 +1,13 @@
 /* The program `mvad-bench`: what a forward pass and a training step cost on this machine. */
 #include "bench/latency.h"
+#include "bench/scaling.h"
 #include "bench/step.h"
 #include "bench/tables.h"
 
 int main(int argc, char **argv)
 {
     static const struct command commands[] = {
+        {"scaling", "how cost grows with windows, top-K, views, size, batch, threads", verb_scaling},
         {"step", "time, rate and memory of a forward pass or a training step", verb_step},
         {"latency", "one part at a time, from its images to the verdict", verb_latency},
         {"tables", "the paper's tables of efficiency, its numbers beside ours", verb_tables},

@@ -4,8 +4,6 @@
 #include "cli/common/config_options.h"
 #include "cli/common/interrupt.h"
 
-#define MAX_BATCH 4096
-
 struct step_options {
     struct number_option batch, repeats, warmup;
     struct text_option precision;
@@ -32,7 +30,7 @@ static int read_settings(const struct caller *caller, const struct step_options 
         .ops = options->ops,
         .show = true,
     };
-    int code = options_count(caller, "batch", settings->batch, MAX_BATCH);
+    int code = options_count(caller, "batch", settings->batch, STEP_MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(caller, "repeats", settings->repeats, STEP_MAX_REPEATS);
     if (code == OPTIONS_READ && settings->warmup != 0)

@@ -10,6 +10,7 @@
 #include "cli/common/command.h"
 
 #define STEP_MAX_REPEATS 10000
+#define STEP_MAX_BATCH 4096
 #define STEP_MAX_OPS 64
 #define STEP_GEMM_SIZE 2048
 #define STEP_COPY_BYTES ((size_t)1 << 27)

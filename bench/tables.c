@@ -10,7 +10,6 @@
 #include "cli/common/interrupt.h"
 #include "cli/common/json.h"
 
-#define MAX_BATCH 4096
 #define REALIAD_SAMPLES 7293 /* training samples of all classes; the paper trains 100 epochs */
 #define EPOCHS 100
 #define TOLERANCE 0.01
@@ -211,7 +210,7 @@ int verb_tables(const char *program, const struct command *command, int argc, ch
                                       .columns = columns,
                                       .column_count = COLUMNS}};
     int code = options_parse(&caller, table, argc, argv);
-    if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, MAX_BATCH);
+    if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, STEP_MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(&caller, "repeats", repeats.value, STEP_MAX_REPEATS);
     if (code == OPTIONS_READ) code = output_options_check(&caller, &output);
