@@ -30,6 +30,12 @@ void plot_point(struct plot_series *series, double x, double y)
     if (series->count < PLOT_POINTS) series->points[series->count++] = (struct chart_point){x, y};
 }
 
+void plot_label(struct plot_series *series, const char *text)
+{
+    if (series->count && series->count <= PLOT_LABELS)
+        snprintf(series->labels[series->count - 1], sizeof *series->labels, "%s", text);
+}
+
 static void ranges(const struct plot *plot, struct axis *x, struct axis *y)
 {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -52,12 +58,27 @@ static void ranges(const struct plot *plot, struct axis *x, struct axis *y)
     if (!plot->logarithmic) y->high += 0.06 * (y->high - y->low);
 }
 
+/* At the right of its point, or at the left where there is no room. */
+static void draw_labels(const struct chart *chart, const struct plot_series *series)
+{
+    for (size_t i = 0; i < series->count && i < PLOT_LABELS; i++) {
+        if (!*series->labels[i] || isnan(series->points[i].y)) continue;
+        const double x = axis_position(&chart->x, series->points[i].x);
+        const bool right = x > (CHART_LEFT + CHART_RIGHT) / 2.0;
+        fprintf(chart->file, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", right ? "right" : "left",
+                right ? x - 6 : x + 6, axis_position(&chart->y, series->points[i].y) + 4);
+        html_text(chart->file, series->labels[i]);
+        fputs("</text>\n", chart->file);
+    }
+}
+
 static void draw(const struct plot *plot, const struct chart *chart)
 {
     for (size_t s = 0; s < plot->count; s++) {
         const struct plot_series *series = &plot->series[s];
         if (!series->apart) chart_line(chart, series->style, series->points, series->count);
         if (series->dots) chart_dots(chart, series->style, series->points, series->count);
+        draw_labels(chart, series);
     }
 }
 
@@ -69,8 +90,12 @@ void plot_figure(const struct plot *plot, FILE *file)
     ranges(plot, &x, &y);
     chart_begin(&chart, file, plot->title, HEIGHT, x, plot->x_name, y);
     draw(plot, &chart);
-    for (size_t s = 0; s < plot->count; s++)
-        keys[s] = (struct chart_key){plot->series[s].style, plot->series[s].text};
+    char styles[PLOT_SERIES][32];
+    for (size_t s = 0; s < plot->count; s++) {
+        snprintf(styles[s], sizeof styles[s], "%s%s", plot->series[s].style,
+                 plot->series[s].apart ? " dot" : "");
+        keys[s] = (struct chart_key){styles[s], plot->series[s].text};
+    }
     chart_end(&chart, keys, plot->count);
 }
 
@@ -79,7 +104,11 @@ static void draw_keys(const struct plot *plot, FILE *file)
     for (size_t s = 0; s < plot->count; s++) {
         const struct plot_series *series = &plot->series[s];
         const int y = HEAD + HEIGHT + KEY_LINE * (int)(s + 1) - 8;
-        fprintf(file, "<path class=\"line %s\" d=\"M%d %dh24\"/>", series->style, CHART_LEFT, y);
+        if (series->apart)
+            fprintf(file, "<circle class=\"%s\" cx=\"%d\" cy=\"%d\" r=\"3\"/>", series->style,
+                    CHART_LEFT + 12, y);
+        else
+            fprintf(file, "<path class=\"line %s\" d=\"M%d %dh24\"/>", series->style, CHART_LEFT, y);
         fprintf(file, "<text x=\"%d\" y=\"%d\">", CHART_LEFT + 32, y + 4);
         html_text(file, series->text);
         fputs("</text>\n", file);

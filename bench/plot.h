@@ -6,7 +6,7 @@
 
 #include "cli/common/chart.h"
 
-enum { PLOT_POINTS = 128, PLOT_SERIES = 4 };
+enum { PLOT_POINTS = 128, PLOT_SERIES = 4, PLOT_LABELS = 32 };
 
 struct plot_series {
     const char *style; /* "first", "second", "third", "theory": see the chart's style sheet */
@@ -15,6 +15,7 @@ struct plot_series {
     bool apart;        /* no line between the points */
     size_t count;
     struct chart_point points[PLOT_POINTS];
+    char labels[PLOT_LABELS][64]; /* beside the first points; "": none */
 };
 
 struct plot {
@@ -31,6 +32,9 @@ struct plot_series *plot_add(struct plot *plot, const char *style, const char *t
 
 /* What finds no place is left out. */
 void plot_point(struct plot_series *series, double x, double y);
+
+/* A label beside the last point. */
+void plot_label(struct plot_series *series, const char *text);
 
 /* A figure of an HTML page with the style sheet of reports. */
 void plot_figure(const struct plot *plot, FILE *file);

@@ -82,6 +82,7 @@ static void draw(struct document *document, const struct step_result *result)
         if (!(op->macs > 0) || !(op->seconds > 0)) continue;
         const double intensity = op->macs / op->bytes;
         plot_point(ops, intensity, op->macs / op->seconds / 1e9);
+        plot_label(ops, op->op);
         low = fmin(low, intensity);
         high = fmax(high, intensity);
     }

@@ -83,6 +83,8 @@ static const char charts[] =
     ".keys .first,.keys .normal{border-color:var(--normal)}\n"
     ".keys .second,.keys .anomalous{border-color:var(--anomalous)}\n"
     ".keys .third{border-color:var(--third)}.keys .theory{border-top-style:dashed}\n"
+    ".keys .dot{width:0;border-top-width:8px;border-left-width:8px;border-left-style:solid;"
+    "border-radius:4px}\n"
     ".keys .normal,.keys .anomalous,.keys .unlabelled{width:0;border-top-width:10px;"
     "border-left:10px solid;border-radius:5px}\n"
     ".keys .normal{border-color:var(--normal)}.keys .anomalous{border-color:var(--anomalous)}\n"
