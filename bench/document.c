@@ -17,6 +17,7 @@ void output_options_init(struct output_options *output)
         {"format", 'f', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &output->format, 0,
          "text, markdown, csv or json", "NAME"},
         {"json", 0, POPT_ARG_NONE, &output->json, 0, "The same as --format json", NULL},
+        {"save", 0, POPT_ARG_STRING, &output->save, 0, "Write JSON into this file too", "FILE"},
         {"html", 0, POPT_ARG_STRING, &output->html, 0, "Write a page with tables and plots too",
          "FILE"},
         {"svg", 0, POPT_ARG_STRING, &output->svg, 0, "Write the plots into this folder too", "DIR"},
@@ -38,8 +39,9 @@ int output_options_check(const struct caller *caller, const struct output_option
     if (f == sizeof known / sizeof *known)
         return command_fail(caller, EXIT_USAGE, "--format '%s'; known: text, markdown, csv, json",
                             output->format.value);
-    if (output->html.value) {
-        const int code = result_file_check(caller, output->html.value);
+    const char *const files[] = {output->save.value, output->html.value};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const int code = files[i] ? result_file_check(caller, files[i]) : EXIT_DONE;
         if (code != EXIT_DONE) return code;
     }
     if (output->svg.value && mkdir(output->svg.value, 0777) && errno != EEXIST)
@@ -111,14 +113,32 @@ static void print_csv(const struct document *document)
     }
 }
 
-static int print_json(struct document *document)
+static void add_tables(struct document *document)
 {
     for (size_t t = 0; t < document->table_count; t++)
         cJSON_AddItemToObject(document->json, document->tables[t].key,
                               table_json(&document->tables[t]));
+}
+
+static int print_json(struct document *document)
+{
     cJSON *json = document->json;
     document->json = NULL;
     return json_print(document->caller, json);
+}
+
+static int save_json(const struct document *document, const char *path)
+{
+    struct result_file file;
+    char *text = cJSON_Print(document->json);
+    if (!text) return command_fail(document->caller, EXIT_FAILED, "out of memory");
+    int code = result_file_begin(document->caller, path, &file);
+    if (code == EXIT_DONE) {
+        fprintf(file.stream, "%s\n", text);
+        code = result_file_end(document->caller, &file);
+    }
+    cJSON_free(text);
+    return code;
 }
 
 static int write_page(const struct document *document, const char *path)
@@ -144,7 +164,9 @@ static int write_plot(const struct document *document, const char *folder, const
 int document_write(struct document *document, const struct output_options *output)
 {
     const char *format = format_of(output);
-    int code = output->html.value ? write_page(document, output->html.value) : EXIT_DONE;
+    add_tables(document);
+    int code = output->save.value ? save_json(document, output->save.value) : EXIT_DONE;
+    if (code == EXIT_DONE && output->html.value) code = write_page(document, output->html.value);
     for (size_t p = 0; output->svg.value && p < document->plot_count && code == EXIT_DONE; p++)
         code = write_plot(document, output->svg.value, &document->plots[p]);
     if (code != EXIT_DONE) return code;

@@ -28,11 +28,11 @@ struct document {
     size_t plot_count;
 };
 
-/* --format, --json, --html, --svg. */
+/* --format, --json, --save, --html, --svg. */
 struct output_options {
-    struct text_option format, html, svg;
+    struct text_option format, save, html, svg;
     int json;
-    struct poptOption table[5]; /* points into this structure, which must not move */
+    struct poptOption table[6]; /* points into this structure, which must not move */
 };
 
 void output_options_init(struct output_options *output);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/names.h"
 #include "bench/progress.h"
 #include "bench/step.h"
 #include "bench/theory.h"
@@ -116,18 +117,9 @@ static mvad_status measure(const struct scaling *s, const struct step_settings *
     return status;
 }
 
-/* Whether a list of names with commas between has this one. */
-static bool has_name(const char *list, const char *name)
-{
-    const size_t length = strlen(name);
-    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (!strncmp(at, name, length) && (!at[length] || at[length] == ',')) return true;
-    return false;
-}
-
 static bool takes_part(const struct scaling *s, const struct sweep *sweep)
 {
-    if (s->only && !has_name(s->only, sweep->key)) return false;
+    if (s->only && !names_have(s->only, sweep->key)) return false;
     if (strcmp(sweep->key, "threads") != 0) return true;
     return s->measure && !strcmp(s->device_options->device.value, "cpu");
 }
@@ -205,7 +197,7 @@ static int run(struct scaling *s, const struct output_options *output)
 static int check_only(const struct caller *caller, const char *only)
 {
     bool known = !only;
-    for (size_t i = 0; i < SWEEPS && !known; i++) known = has_name(only, sweeps[i].key);
+    for (size_t i = 0; i < SWEEPS && !known; i++) known = names_have(only, sweeps[i].key);
     if (known) return OPTIONS_READ;
     return command_fail(caller, EXIT_USAGE,
                         "--only '%s'; known: windows, topk, views, size, batch, threads", only);

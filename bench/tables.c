@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/names.h"
 #include "bench/paper.h"
 #include "bench/progress.h"
 #include "bench/step.h"
@@ -56,6 +57,7 @@ struct tables {
     mvad_device *device;
     int batch, repeats;
     bool dry;
+    const char *only; /* tables of the paper; NULL: all */
     struct table table;
 };
 
@@ -137,6 +139,7 @@ static int fill(struct tables *tables)
     int code = OPTIONS_READ;
     for (size_t i = 0; i < rows && code == OPTIONS_READ; i++) {
         const struct paper_row *row = &paper[i];
+        if (tables->only && !names_have(tables->only, row->table)) continue;
         const mvad_config config = paper_config(row);
         struct table_cell *cells = table_add_row(&tables->table);
         if (!cells) return command_fail(tables->caller, EXIT_FAILED, "out of memory");
@@ -168,11 +171,24 @@ static int report(struct tables *tables, struct document *document,
     document_line(document, "%s: %s, %s, %d threads; training steps of %d samples%s", info.id,
                   info.name, info.details, info.threads, tables->batch,
                   tables->dry ? ", counted only" : "");
+    document_line(document,
+                  "the paper's memory and hours are those of PyTorch on one RTX 3090 with "
+                  "a batch of 8: other software on another machine");
     cJSON_AddItemToObject(document->json, "device", json_device(&info));
     cJSON_AddNumberToObject(document->json, "training_batch", tables->batch);
     document->tables[document->table_count++] = tables->table;
     tables->table = (struct table){0};
     return document_write(document, output);
+}
+
+static int check_only(const struct caller *caller, const char *only)
+{
+    size_t rows;
+    const struct paper_row *paper = paper_rows(&rows);
+    bool known = !only;
+    for (size_t i = 0; i < rows && !known; i++) known = names_have(only, paper[i].table);
+    if (known) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE, "--only '%s'; known: II, VI, VII, Fig. 4, Fig. 5", only);
 }
 
 static int run(struct tables *tables, const struct output_options *output)
@@ -192,12 +208,15 @@ int verb_tables(const char *program, const struct command *command, int argc, ch
     struct number_option batch = {.value = 8}, repeats = {.value = 1};
     struct device_options device;
     struct output_options output;
+    struct text_option only = {0};
     int dry = 0;
     device_options_init(&device);
     output_options_init(&output);
     const unsigned int number = POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT;
     struct poptOption table[] = {
         {"dry-run", 0, POPT_ARG_NONE, &dry, 0, "Count and plan, but measure nothing", NULL},
+        {"only", 0, POPT_ARG_STRING, &only, 0,
+         "Of II, VI, VII, Fig. 4, Fig. 5, with commas between", "LIST"},
         {"batch", 'b', number, &batch, 0, "Samples of a training step", "B"},
         {"repeats", 0, number, &repeats, 0, "Timed steps of each row", "R"},
         OPTION_HELP,
@@ -213,11 +232,13 @@ int verb_tables(const char *program, const struct command *command, int argc, ch
     if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, STEP_MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(&caller, "repeats", repeats.value, STEP_MAX_REPEATS);
+    if (code == OPTIONS_READ) code = check_only(&caller, only.value);
     if (code == OPTIONS_READ) code = output_options_check(&caller, &output);
     if (code == OPTIONS_READ) code = device_options_open(&caller, &device, &tables.device);
     tables.batch = batch.value;
     tables.repeats = repeats.value;
     tables.dry = dry;
+    tables.only = only.value;
     if (code == OPTIONS_READ) code = run(&tables, &output);
     table_free(&tables.table);
     mvad_device_close(tables.device);

@@ -181,11 +181,11 @@ static void scaling_counts_and_draws(void **state)
                      9); /* memory of each, attention of all but the batch */
     free(page);
 
-    json = run_json(BENCH " scaling --measure --repeats 1 --only views --limit 1" SMALL);
-    const cJSON *views = cJSON_GetObjectItem(json, "views");
-    assert_true(number(cJSON_GetArrayItem(views, 0), "seconds_per_sample") > 0);
+    json = run_json(BENCH " scaling --measure --repeats 1 --only batch --limit 2" SMALL);
+    const cJSON *batches = cJSON_GetObjectItem(json, "batch");
+    assert_true(number(cJSON_GetArrayItem(batches, 0), "seconds_per_sample") > 0);
     assert_true(
-        cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(views, 8), "seconds_per_sample")));
+        cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(batches, 5), "seconds_per_sample")));
     assert_null(cJSON_GetObjectItem(json, "size"));
     cJSON_Delete(json);
 }
