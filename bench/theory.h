@@ -1,4 +1,5 @@
-/* The paper's section III-C: what the cross-view attention costs by its equations 6 to 8. */
+/* The paper's section III-C: what the cross-view attention costs by its equations 6 to 8, written out from
+ * what its text says of their terms. */
 #ifndef BENCH_THEORY_H
 #define BENCH_THEORY_H
 
