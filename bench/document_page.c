@@ -29,7 +29,8 @@ void document_page(const struct document *document, FILE *file)
         fputs("</p>\n", file);
     }
     for (size_t t = 0; t < document->table_count; t++) write_table(&document->tables[t], file);
-    if (document->plot_count) fputs("<section>\n<h2>Plots</h2>\n<div class=\"charts\">\n", file);
+    if (document->plot_count)
+        fputs("<section>\n<h2>Plots</h2>\n<div class=\"charts plots\">\n", file);
     for (size_t p = 0; p < document->plot_count; p++) plot_figure(&document->plots[p], file);
     if (document->plot_count) fputs("</div>\n</section>\n", file);
     fputs("</main>\n</body>\n</html>\n", file);

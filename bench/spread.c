@@ -17,7 +17,7 @@ double spread_percentile(const double *sorted, size_t count, double share)
 
 struct spread spread_of(double *values, size_t count)
 {
-    struct spread spread = {.first = values[0]};
+    struct spread spread;
     qsort(values, count, sizeof *values, ascending);
     spread.least = values[0];
     spread.most = values[count - 1];

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct spread {
-    double median, least, most, p90, p99, first; /* first: before sorting */
+    double median, least, most, p90, p99;
 };
 
 /* Sorts the values, at least one. A percentile is interpolated between its two neighbours, as NumPy does. */

@@ -59,7 +59,7 @@ static const char numbers[] =
 static const char charts[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));"
     "gap:24px 40px}\n"
-    "figure{margin:0}\n"
+    "figure{margin:0}.plots .chart{max-width:620px}\n"
     ".chart figcaption{font-weight:600;font-size:14px;margin-bottom:6px}\n"
     "svg{display:block;width:100%;height:auto;overflow:visible}\n"
     "svg text{font-size:11.5px;fill:var(--soft);font-variant-numeric:tabular-nums}\n"
