@@ -168,7 +168,7 @@ static int describe(const struct scaling *s, struct document *document)
     cJSON_AddItemToObject(json, "config", json_config(config, config->views));
     cJSON_AddItemToObject(json, "device", json_device(&info));
     cJSON_AddStringToObject(json, "precision", precision_name(s->step.precision));
-    cJSON_AddNumberToObject(json, "batch", s->step.batch);
+    cJSON_AddNumberToObject(json, "samples", s->step.batch);
     cJSON_AddBoolToObject(json, "training", s->train);
     return OPTIONS_READ;
 }
