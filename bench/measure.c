@@ -1,8 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/images.h"
+#include "bench/progress.h"
 #include "bench/step.h"
 #include "cli/common/clock.h"
+#include "cli/common/interrupt.h"
 
 /* What is measured: a session or a trainer, and the images it gets. */
 struct subject {
@@ -15,18 +18,6 @@ static mvad_status out_of_memory(mvad_error *error)
 {
     snprintf(error->message, sizeof error->message, "out of memory for images and times");
     return error->status = MVAD_ERROR_OUT_OF_MEMORY;
-}
-
-/* Values as normalised photographs have them, roughly: evenly spread over -2 to 2. */
-static float *random_images(size_t count)
-{
-    float *images = malloc(count * sizeof *images);
-    uint64_t state = 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; images && i < count; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        images[i] = (float)(state >> 40) * (4.0f / 16777216.0f) - 2.0f;
-    }
-    return images;
 }
 
 static mvad_status create(const struct step_settings *settings, const mvad_model *model,
@@ -54,26 +45,21 @@ static mvad_status run(const struct subject *subject, mvad_error *error)
     return mvad_session_run(subject->session, subject->images, error);
 }
 
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
 static mvad_status time_runs(const struct step_settings *settings, const struct subject *subject,
                              double *seconds, struct step_result *result, mvad_error *error)
 {
-    const int repeats = settings->repeats;
-    for (int r = -settings->warmup; r < repeats; r++) {
+    const int repeats = settings->repeats, warmup = settings->warmup;
+    for (int r = -warmup; r < repeats; r++) {
+        if (interrupt_came()) break;
+        if (settings->show) progress_show("steps", r + warmup, repeats + warmup);
         double start = clock_seconds();
         mvad_status status = run(subject, error);
         if (status) return status;
         if (r >= 0) seconds[r] = clock_seconds() - start;
     }
-    qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-    result->median = (seconds[(repeats - 1) / 2] + seconds[repeats / 2]) / 2;
-    result->least = seconds[0];
-    result->most = seconds[repeats - 1];
+    if (settings->show) progress_clear();
+    result->interrupted = interrupt_came();
+    if (!result->interrupted) result->time = spread_of(seconds, (size_t)repeats);
     return MVAD_OK;
 }
 
@@ -91,20 +77,33 @@ static mvad_status profile(const struct subject *subject, struct step_result *re
     return mvad_session_profile(subject->session, subject->images, take_op, result, error);
 }
 
-/* Everything between the two measurements of the matrix product. */
+static mvad_status measure_rates(mvad_device *device, double *gemm, double *copy, mvad_error *error)
+{
+    enum { GEMM_REPEATS = 5, COPY_REPEATS = 9 };
+    mvad_status status = mvad_device_gemm_rate(device, STEP_GEMM_SIZE, GEMM_REPEATS, gemm, error);
+    if (status) return status;
+    status = mvad_device_copy_rate(device, STEP_COPY_BYTES, COPY_REPEATS, copy, error);
+    return status == MVAD_ERROR_UNSUPPORTED ? MVAD_OK : status; /* it stays 0 then */
+}
+
+/* Everything between the two measurements of the device's rates. */
 static mvad_status measure_subject(const struct step_settings *settings, const mvad_model *model,
                                    mvad_device *device, struct subject *subject, double *seconds,
                                    struct step_result *result, mvad_error *error)
 {
+    uint64_t before = 0, bytes;
     const struct memory_mark mark = memory_mark_now();
-    mvad_status status = create(settings, model, device, subject, error);
+    mvad_status status = mvad_device_memory(device, &before, &bytes, error);
+    if (!status) status = create(settings, model, device, subject, error);
     if (!status) status = time_runs(settings, subject, seconds, result, error);
     result->measured_bytes = memory_peak_since(&mark);
     result->peak_reset = mark.peak_reset;
+    if (!status) status = mvad_device_memory(device, &bytes, &result->device_bytes, error);
+    result->device_bytes -= status ? 0 : before;
     if (!status)
         status = subject->trainer ? mvad_trainer_cost(subject->trainer, &result->cost, error)
                                   : mvad_session_cost(subject->session, &result->cost, error);
-    if (!status && settings->ops) status = profile(subject, result, error);
+    if (!status && settings->ops && !result->interrupted) status = profile(subject, result, error);
     mvad_session_destroy(subject->session);
     mvad_trainer_destroy(subject->trainer);
     return status;
@@ -113,26 +112,22 @@ static mvad_status measure_subject(const struct step_settings *settings, const m
 mvad_status step_measure(const struct step_settings *settings, mvad_device *device,
                          struct step_result *result, mvad_error *error)
 {
-    enum { GEMM_REPEATS = 5 };
     const mvad_config *config = &settings->config;
     const size_t size = (size_t)config->image_size;
     struct subject subject = {0};
     mvad_model *model = NULL;
     double *seconds = malloc((size_t)settings->repeats * sizeof *seconds);
     subject.images =
-        random_images((size_t)settings->batch * (size_t)config->views * 3 * size * size);
+        images_random((size_t)settings->batch * (size_t)config->views * 3 * size * size);
     mvad_status status = seconds && subject.images
                              ? mvad_device_describe(device, &result->device, error)
                              : out_of_memory(error);
     if (!status) status = mvad_model_create(config, 1, &model, error);
-    if (!status)
-        status = mvad_device_gemm_rate(device, STEP_GEMM_SIZE, GEMM_REPEATS, &result->gemm_before,
-                                       error);
+    if (!status) status = measure_rates(device, &result->gemm_before, &result->copy_before, error);
     if (!status)
         status = measure_subject(settings, model, device, &subject, seconds, result, error);
-    if (!status)
-        status =
-            mvad_device_gemm_rate(device, STEP_GEMM_SIZE, GEMM_REPEATS, &result->gemm_after, error);
+    if (!status && !result->interrupted)
+        status = measure_rates(device, &result->gemm_after, &result->copy_after, error);
     mvad_model_destroy(model);
     free(subject.images);
     free(seconds);
@@ -142,6 +137,11 @@ mvad_status step_measure(const struct step_settings *settings, mvad_device *devi
 double step_gemm_rate(const struct step_result *result)
 {
     return (result->gemm_before + result->gemm_after) / 2;
+}
+
+double step_copy_rate(const struct step_result *result)
+{
+    return (result->copy_before + result->copy_after) / 2;
 }
 
 uint64_t step_planned_bytes(const struct step_result *result)

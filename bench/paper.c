@@ -9,9 +9,10 @@
 #define R50 MVAD_BACKBONE_RESNET50
 #define W50 MVAD_BACKBONE_WIDE_RESNET50_2
 
-#define COUNTED "the paper counts the code without projections"
-#define FEWER "the paper counts the projections' weights"
-#define VARIANT "a variant that the paper does not describe"
+/* The paper tells none of this; what it does tell fits. */
+#define COUNTED "supposedly counted without projections, as the next row"
+#define FEWER "supposedly counted with projections (18.7 M in row II)"
+#define VARIANT "supposedly a variant the paper does not describe"
 
 static const struct paper_row rows[] = {
     {"II", "MVAD, qkv", R34, QKV, 0, {8, 8, 8}, {16, 32, 64}, 49.1, 18.7, 7354, 8, COUNTED, NULL},

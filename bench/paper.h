@@ -15,7 +15,7 @@ struct paper_row {
     double gmacs;                 /* what the paper calls FLOPs; 0: not told */
     double parameters;            /* millions; 0: not told */
     double megabytes, hours;      /* of training, on one RTX 3090; 0: not told */
-    const char *macs_reason;      /* why our count is another; NULL: it is not */
+    const char *macs_reason;      /* why our count is another, a supposition; NULL: it is not */
     const char *parameter_reason; /* likewise */
 };
 

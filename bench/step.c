@@ -1,15 +1,16 @@
 #include "bench/step.h"
 
+#include "bench/progress.h"
 #include "cli/common/config_options.h"
-
-#define MAX_BATCH 4096
+#include "cli/common/interrupt.h"
 
 struct step_options {
     struct number_option batch, repeats, warmup;
     struct text_option precision;
-    int train, recompute, ops, json;
+    int train, recompute, ops;
     struct config_options config;
     struct device_options device;
+    struct output_options output;
 };
 
 static int read_settings(const struct caller *caller, const struct step_options *options,
@@ -27,8 +28,9 @@ static int read_settings(const struct caller *caller, const struct step_options 
         .train = train,
         .recompute = options->recompute,
         .ops = options->ops,
+        .show = true,
     };
-    int code = options_count(caller, "batch", settings->batch, MAX_BATCH);
+    int code = options_count(caller, "batch", settings->batch, STEP_MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(caller, "repeats", settings->repeats, STEP_MAX_REPEATS);
     if (code == OPTIONS_READ && settings->warmup != 0)
@@ -42,21 +44,36 @@ static int read_settings(const struct caller *caller, const struct step_options 
     return code;
 }
 
+static int report(const struct caller *caller, const struct step_options *options,
+                  const struct step_settings *settings, struct document *document,
+                  const struct step_result *result)
+{
+    step_document(document, settings, result);
+    if (settings->ops && !step_roofline(document, result))
+        return command_fail(caller, EXIT_FAILED, "out of memory");
+    return document_write(document, &options->output);
+}
+
 static int step(const struct caller *caller, const struct step_options *options)
 {
     struct step_settings settings;
     struct step_result result = {0};
+    struct document document = {0};
     mvad_device *device = NULL;
     mvad_error error;
     int code = read_settings(caller, options, &settings);
+    if (code == OPTIONS_READ) code = output_options_check(caller, &options->output);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &device);
     if (code != OPTIONS_READ) return code;
-    if (step_measure(&settings, device, &result, &error))
+    code = document_begin(&document, caller, "One step");
+    interrupt_catch();
+    if (code == OPTIONS_READ && step_measure(&settings, device, &result, &error))
         code = command_error(caller, &error);
-    else if (options->json)
-        code = step_print_json(caller, &settings, &result);
-    else
-        code = step_print_text(&settings, &result);
+    else if (code == OPTIONS_READ && result.interrupted)
+        code = progress_interrupted(caller);
+    else if (code == OPTIONS_READ)
+        code = report(caller, options, &settings, &document, &result);
+    document_free(&document);
     mvad_device_close(device);
     return code;
 }
@@ -67,6 +84,7 @@ int verb_step(const char *program, const struct command *command, int argc, char
     struct step_options o = {.precision = {.value = "f32"}, .warmup = {.value = 1}};
     config_options_init(&o.config);
     device_options_init(&o.device);
+    output_options_init(&o.output);
     struct poptOption table[] = {
         {"train", 0, POPT_ARG_NONE, &o.train, 0, "A training step instead of a forward pass", NULL},
         {"batch", 'b', POPT_ARG_INT, &o.batch, 0, "Samples a step (default: 1; training: 8)", "B"},
@@ -76,11 +94,11 @@ int verb_step(const char *program, const struct command *command, int argc, char
         {"recompute", 0, POPT_ARG_NONE, &o.recompute, 0,
          "Recompute cheap values in the backward pass", NULL},
         {"ops", 0, POPT_ARG_NONE, &o.ops, 0, "Profile each kind of op in one step more", NULL},
-        {"json", 0, POPT_ARG_NONE, &o.json, 0, "Print JSON", NULL},
         OPTION_PRECISION(&o.precision),
         OPTION_HELP,
         OPTION_GROUP(o.config.table, "Model:"),
         OPTION_GROUP(o.device.table, "Device:"),
+        OPTION_GROUP(o.output.table, "Output:"),
         POPT_TABLEEND};
     int code = options_parse(&caller, table, argc, argv);
     if (code == OPTIONS_READ) code = step(&caller, &o);

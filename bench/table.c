@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "cli/common/html.h"
 #include "cli/common/table_text.h"
 
 struct table_cell *table_add_row(struct table *table)
@@ -87,6 +88,31 @@ void table_markdown(const struct table *table, FILE *file)
         }
         fputc('\n', file);
     }
+}
+
+static void html_cell(const struct table *table, size_t column, const char *tag, const char *text,
+                      FILE *file)
+{
+    const bool left = table->columns[column].decimals == TABLE_TEXT;
+    fprintf(file, "<%s%s>", tag, left ? " class=\"text\"" : "");
+    html_text(file, text);
+    fprintf(file, "</%s>", tag);
+}
+
+void table_html(const struct table *table, FILE *file)
+{
+    char number[32];
+    fputs("<table class=\"results\">\n<thead>\n<tr>", file);
+    for (size_t c = 0; c < table->column_count; c++)
+        html_cell(table, c, "th", table->columns[c].title, file);
+    fputs("</tr>\n</thead>\n<tbody>\n", file);
+    for (size_t r = 0; r < table->row_count; r++) {
+        fputs("<tr>", file);
+        for (size_t c = 0; c < table->column_count; c++)
+            html_cell(table, c, "td", shown(table, r, c, number), file);
+        fputs("</tr>\n", file);
+    }
+    fputs("</tbody>\n</table>\n", file);
 }
 
 void table_csv(const struct table *table, FILE *file)

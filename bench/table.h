@@ -41,6 +41,9 @@ struct table_cell *table_add_row(struct table *table);
 void table_print(const struct table *table, FILE *file);
 void table_markdown(const struct table *table, FILE *file);
 
+/* A table element of a page. */
+void table_html(const struct table *table, FILE *file);
+
 /* The key as a first column "table", so that several tables can stand in one file. */
 void table_csv(const struct table *table, FILE *file);
 

@@ -2,15 +2,15 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bench/names.h"
 #include "bench/paper.h"
+#include "bench/progress.h"
 #include "bench/step.h"
-#include "bench/table.h"
 #include "cli/common/config_options.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/json.h"
 
-#define MAX_BATCH 4096
 #define REALIAD_SAMPLES 7293 /* training samples of all classes; the paper trains 100 epochs */
 #define EPOCHS 100
 #define TOLERANCE 0.01
@@ -57,6 +57,7 @@ struct tables {
     mvad_device *device;
     int batch, repeats;
     bool dry;
+    const char *only; /* tables of the paper; NULL: all */
     struct table table;
 };
 
@@ -121,10 +122,11 @@ static mvad_status measure(const struct tables *tables, const mvad_config *confi
     struct step_result result = {0};
     mvad_status status = step_measure(&settings, tables->device, &result, error);
     if (status) return status;
-    const double seconds = result.median / tables->batch;
+    if (result.interrupted) return MVAD_OK;
+    const double seconds = result.time.median / tables->batch;
     set_known(&cells[MEASURED], (double)result.measured_bytes / 1e6);
     cells[SECONDS].number = seconds;
-    cells[RATE_SHARE].number = result.cost.macs / result.median / step_gemm_rate(&result);
+    cells[RATE_SHARE].number = result.cost.macs / result.time.median / step_gemm_rate(&result);
     cells[HOURS].number = seconds * REALIAD_SAMPLES * EPOCHS / 3600;
     return MVAD_OK;
 }
@@ -134,14 +136,14 @@ static int fill(struct tables *tables)
     size_t rows;
     mvad_error error;
     const struct paper_row *paper = paper_rows(&rows);
-    const bool terminal = !tables->dry && isatty(STDERR_FILENO);
     int code = OPTIONS_READ;
     for (size_t i = 0; i < rows && code == OPTIONS_READ; i++) {
         const struct paper_row *row = &paper[i];
+        if (tables->only && !names_have(tables->only, row->table)) continue;
         const mvad_config config = paper_config(row);
         struct table_cell *cells = table_add_row(&tables->table);
         if (!cells) return command_fail(tables->caller, EXIT_FAILED, "out of memory");
-        if (terminal) fprintf(stderr, "\r%zu of %zu rows measured", i, rows);
+        if (!tables->dry) progress_show("rows", (int)i, (int)rows);
         snprintf(cells[TABLE].text, sizeof cells[TABLE].text, "%s", row->table);
         snprintf(cells[ROW].text, sizeof cells[ROW].text, "%s", row->row);
         set_known(&cells[PAPER_MACS], row->gmacs);
@@ -153,63 +155,73 @@ static int fill(struct tables *tables)
             code = EXIT_FAILED;
         else
             write_remark(row, cells);
+        if (interrupt_came()) return progress_interrupted(tables->caller);
     }
-    if (terminal) fputs("\r\033[K", stderr);
+    progress_clear();
     return code == OPTIONS_READ ? code : command_error(tables->caller, &error);
 }
 
-static int print_json(const struct tables *tables)
+static int report(struct tables *tables, struct document *document,
+                  const struct output_options *output)
 {
     mvad_device_info info;
     mvad_error error;
     if (mvad_device_describe(tables->device, &info, &error))
         return command_error(tables->caller, &error);
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "version", mvad_version());
-    cJSON_AddItemToObject(json, "device", json_device(&info));
-    cJSON_AddNumberToObject(json, "training_batch", tables->batch);
-    cJSON_AddItemToObject(json, "rows", table_json(&tables->table));
-    return json_print(tables->caller, json);
+    document_line(document, "%s: %s, %s, %d threads; training steps of %d samples%s", info.id,
+                  info.name, info.details, info.threads, tables->batch,
+                  tables->dry ? ", counted only" : "");
+    document_line(document,
+                  "the paper's memory and hours are those of PyTorch on one RTX 3090 with "
+                  "a batch of 8: other software on another machine");
+    cJSON_AddItemToObject(document->json, "device", json_device(&info));
+    cJSON_AddNumberToObject(document->json, "training_batch", tables->batch);
+    document->tables[document->table_count++] = tables->table;
+    tables->table = (struct table){0};
+    return document_write(document, output);
 }
 
-static int print(const struct tables *tables, const char *format)
+static int check_only(const struct caller *caller, const char *only)
 {
-    if (!strcmp(format, "json")) return print_json(tables);
-    if (!strcmp(format, "csv"))
-        table_csv(&tables->table, stdout);
-    else if (!strcmp(format, "markdown"))
-        table_markdown(&tables->table, stdout);
-    else
-        table_print(&tables->table, stdout);
-    return EXIT_DONE;
+    size_t rows;
+    const struct paper_row *paper = paper_rows(&rows);
+    bool known = !only;
+    for (size_t i = 0; i < rows && !known; i++) known = names_have(only, paper[i].table);
+    if (known) return OPTIONS_READ;
+    return command_fail(caller, EXIT_USAGE, "--only '%s'; known: II, VI, VII, Fig. 4, Fig. 5", only);
 }
 
-static int check_format(const struct caller *caller, const char *format)
+static int run(struct tables *tables, const struct output_options *output)
 {
-    static const char *const known[] = {"text", "markdown", "csv", "json"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(format, known[i])) return OPTIONS_READ;
-    return command_fail(caller, EXIT_USAGE, "--format '%s'; known: text, markdown, csv, json",
-                        format);
+    struct document document;
+    int code = document_begin(&document, tables->caller, "The paper's tables of efficiency");
+    interrupt_catch();
+    if (code == OPTIONS_READ) code = fill(tables);
+    if (code == OPTIONS_READ) code = report(tables, &document, output);
+    document_free(&document);
+    return code;
 }
 
 int verb_tables(const char *program, const struct command *command, int argc, char **argv)
 {
     const struct caller caller = {program, command};
     struct number_option batch = {.value = 8}, repeats = {.value = 1};
-    struct text_option format = {.value = "text"};
     struct device_options device;
+    struct output_options output;
+    struct text_option only = {0};
     int dry = 0;
     device_options_init(&device);
+    output_options_init(&output);
     const unsigned int number = POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT;
     struct poptOption table[] = {
         {"dry-run", 0, POPT_ARG_NONE, &dry, 0, "Count and plan, but measure nothing", NULL},
+        {"only", 0, POPT_ARG_STRING, &only, 0,
+         "Of II, VI, VII, Fig. 4, Fig. 5, with commas between", "LIST"},
         {"batch", 'b', number, &batch, 0, "Samples of a training step", "B"},
         {"repeats", 0, number, &repeats, 0, "Timed steps of each row", "R"},
-        {"format", 'f', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &format, 0,
-         "text, markdown, csv or json", "NAME"},
         OPTION_HELP,
         OPTION_GROUP(device.table, "Device:"),
+        OPTION_GROUP(output.table, "Output:"),
         POPT_TABLEEND};
     struct tables tables = {.caller = &caller,
                             .table = {.key = "tables",
@@ -217,16 +229,17 @@ int verb_tables(const char *program, const struct command *command, int argc, ch
                                       .columns = columns,
                                       .column_count = COLUMNS}};
     int code = options_parse(&caller, table, argc, argv);
-    if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, MAX_BATCH);
+    if (code == OPTIONS_READ) code = options_count(&caller, "batch", batch.value, STEP_MAX_BATCH);
     if (code == OPTIONS_READ)
         code = options_count(&caller, "repeats", repeats.value, STEP_MAX_REPEATS);
-    if (code == OPTIONS_READ) code = check_format(&caller, format.value);
+    if (code == OPTIONS_READ) code = check_only(&caller, only.value);
+    if (code == OPTIONS_READ) code = output_options_check(&caller, &output);
     if (code == OPTIONS_READ) code = device_options_open(&caller, &device, &tables.device);
     tables.batch = batch.value;
     tables.repeats = repeats.value;
     tables.dry = dry;
-    if (code == OPTIONS_READ) code = fill(&tables);
-    if (code == OPTIONS_READ) code = print(&tables, format.value);
+    tables.only = only.value;
+    if (code == OPTIONS_READ) code = run(&tables, &output);
     table_free(&tables.table);
     mvad_device_close(tables.device);
     options_free(table);

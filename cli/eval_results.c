@@ -1,6 +1,6 @@
 /* The files that `mvad eval` leaves. */
 #include "cli/eval.h"
-#include "cli/result_file.h"
+#include "cli/common/result_file.h"
 
 /* Deletes `json`. */
 static int write_json(const struct caller *caller, const char *path, cJSON *json)

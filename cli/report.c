@@ -3,7 +3,7 @@
 
 #include "cli/common/config_options.h"
 #include "cli/report/report.h"
-#include "cli/result_file.h"
+#include "cli/common/result_file.h"
 #include "cli/verbs.h"
 
 #define MAX_EXAMPLES 20

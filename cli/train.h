@@ -50,7 +50,6 @@ int train_create_model(struct training *t, const mvad_config *asked);
 int train_check_folder(const struct training *t);
 
 /* Runs it to its end. EXIT_DONE, or an exit code after a message: EXIT_INTERRUPTED after a signal. */
-#define EXIT_INTERRUPTED 130 /* what a shell says of a program that SIGINT ended */
 int train_run(struct training *t);
 
 /* Leaves the progress line, so that a message gets a line of its own. */

@@ -1,6 +1,7 @@
 /* The one file that names the backends of this build, and the device functions of the public API.
  * */
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,30 @@ mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t rep
     if (!device || !macs_per_second)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device or result is NULL");
     return device->backend->gemm_rate(device->state, size, repeats, macs_per_second, error);
+}
+
+mvad_status mvad_device_copy_rate(mvad_device *device, size_t bytes, int32_t repeats,
+                                  double *bytes_per_second, mvad_error *error)
+{
+    if (!device || !bytes_per_second)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device or result is NULL");
+    if (bytes < 1 || bytes > (size_t)1 << 32 || repeats < 1 || repeats > 1000)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "copy: 1 to 2^32 bytes, repeats 1 to 1000");
+    if (!device->backend->copy_rate)
+        return error_set(error, MVAD_ERROR_UNSUPPORTED, "%s: the rate of a copy is not measured",
+                         device->backend->name);
+    return device->backend->copy_rate(device->state, bytes, repeats, bytes_per_second, error);
+}
+
+mvad_status mvad_device_memory(mvad_device *device, uint64_t *bytes, uint64_t *peak,
+                               mvad_error *error)
+{
+    if (!device || !bytes || !peak)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device or result is NULL");
+    *bytes = device->bytes;
+    *peak = atomic_exchange(&device->peak_bytes, *bytes);
+    return error_clear(error);
 }
 
 void mvad_device_close(mvad_device *device)

@@ -214,6 +214,17 @@ MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device
 MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
                                            double *macs_per_second, mvad_error *error);
 
+/* Rate of a copy of `bytes` (1 to 2^32) bytes within the device's memory, in bytes a second, read and
+ * written ones counted: the median of `repeats` runs. MVAD_ERROR_UNSUPPORTED where a backend cannot
+ * measure it. */
+MVAD_API mvad_status mvad_device_copy_rate(mvad_device *device, size_t bytes, int32_t repeats,
+                                           double *bytes_per_second, mvad_error *error);
+
+/* Memory of the device that sessions and trainers hold: now, and the most since the last call. What
+ * drivers and libraries take beside it is not counted. */
+MVAD_API mvad_status mvad_device_memory(mvad_device *device, uint64_t *bytes, uint64_t *peak,
+                                        mvad_error *error);
+
 /* Measures on the device which kernels serve an inference and a training step of `samples` samples
  * best, instead of at the first use of each shape, and keeps it in the device's tuning file for all
  * later runs. `report` gets a line for each choice. MVAD_ERROR_UNSUPPORTED where nothing is chosen by
@@ -901,6 +912,15 @@ typedef struct mvad_view_result {
     size_t region_count;
 } mvad_view_result;
 
+/* Where the seconds of a part went. */
+typedef struct mvad_part_times {
+    double decode;    /* files read and decoded (or read from a cache) */
+    double resize;    /* to the model's size */
+    double normalise; /* to floats */
+    double network; /* upload, the network, its map in host memory; the first part's: the session too */
+    double score; /* highest pixels, regions */
+} mvad_part_times;
+
 typedef struct mvad_part_result {
     const char *class_name, *name;
     mvad_label label;
@@ -914,6 +934,7 @@ typedef struct mvad_part_result {
     const mvad_view_result *views; /* view_count of them, in the data set's order; none with a fault */
     size_t view_count;
     double seconds; /* to read its files and to judge it; the next part's files are read meanwhile */
+    mvad_part_times times;
 } mvad_part_result;
 
 typedef enum mvad_split { MVAD_SPLIT_TEST = 0, MVAD_SPLIT_TRAIN, MVAD_SPLIT_ALL } mvad_split;
@@ -923,6 +944,7 @@ typedef struct mvad_predict_options {
     mvad_session_options session; /* samples and views are ignored: one part at a time, as it is */
     mvad_split split;             /* which parts, default the test split */
     float threshold;              /* of everything; default NaN: mvad_model_thresholds */
+    int32_t in_turn; /* 1: a part's files are read when its turn has come, not while the one before is judged */
     /* Which parts of the split: not 0 takes it. NULL: all. */
     int32_t (*select)(const char *class_name, const char *name, void *user);
     /* Called for every part in the order of the data set; not 0 stops. */
@@ -932,7 +954,7 @@ typedef struct mvad_predict_options {
 
 MVAD_API mvad_predict_options mvad_predict_options_default(void);
 
-/* Judges parts one after the other, the next one's photographs being read meanwhile. A part whose
+/* Judges parts one after the other, the next one's photographs being read meanwhile (but see in_turn). A part whose
  * photographs cannot be read, that has more than MVAD_MAX_VIEWS views, whose map is not finite or whose class
  * the model is not calibrated for gets a fault and does not end the work. Masks are not read. MVAD_ERROR_FORMAT where no threshold is given
  * and the model has none, or where the split has no part. That `select` takes none is no error.

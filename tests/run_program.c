@@ -52,6 +52,16 @@ struct output expect_run(int code, const char *format, ...)
     return run(code, command);
 }
 
+cJSON *expect_json(const char *command)
+{
+    struct output output = expect_run(0, "%s --json", command);
+    cJSON *json = cJSON_Parse(output.out);
+    assert_non_null(json);
+    assert_string_equal(output.err, "");
+    output_free(&output);
+    return json;
+}
+
 void expect_run_quietly(int code, const char *command)
 {
     struct output output = run(code, command);

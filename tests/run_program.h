@@ -3,6 +3,7 @@
 #ifndef TESTS_RUN_PROGRAM_H
 #define TESTS_RUN_PROGRAM_H
 
+#include <cjson/cJSON.h>
 #include <unistd.h>
 
 #include "make_safetensors.h"
@@ -14,7 +15,10 @@ struct output {
 /* The command ends with this exit code; free the output with output_free. */
 struct output expect_run(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Likewise, and it writes nothing at all. */
+/* The command with --json added succeeds and writes JSON, to be deleted, and nothing on standard error. */
+cJSON *expect_json(const char *command);
+
+/* The command ends with this exit code and writes nothing at all. */
 void expect_run_quietly(int code, const char *command);
 
 /* Likewise, and it writes nothing but one line on standard error, which begins with the program's

@@ -171,20 +171,10 @@ static double number(const cJSON *object, const char *name)
     return item->valuedouble;
 }
 
-static cJSON *run_json(const char *command)
-{
-    struct output output = expect_run(0, "%s --json", command);
-    cJSON *json = cJSON_Parse(output.out);
-    assert_non_null(json);
-    assert_string_equal(output.err, "");
-    output_free(&output);
-    return json;
-}
-
 static void info_as_json(void **state)
 {
     (void)state;
-    cJSON *devices = run_json(MVAD " devices");
+    cJSON *devices = expect_json(MVAD " devices");
     assert_true(cJSON_IsArray(devices) && cJSON_GetArraySize(devices) >= 1);
     cJSON_Delete(devices);
 
@@ -198,7 +188,7 @@ static void info_as_json(void **state)
     }
     mvad_tensors_destroy(tensors);
 
-    cJSON *info = run_json(MVAD " info --model @m.safetensors");
+    cJSON *info = expect_json(MVAD " info --model @m.safetensors");
     double parameters = 0, macs = 0;
     const cJSON *layer;
     cJSON_ArrayForEach(layer, cJSON_GetObjectItem(info, "layers"))
@@ -218,7 +208,7 @@ static void info_as_json(void **state)
 
 static void check_bench(const char *command, double batch)
 {
-    cJSON *json = run_json(command);
+    cJSON *json = expect_json(command);
     const double rate = number(json, "macs_per_second"), median = number(json, "seconds_median");
     const cJSON *cost = cJSON_GetObjectItem(json, "cost");
     assert_true(number(json, "batch") == batch);

@@ -136,7 +136,7 @@ static mvad_status saboteur_run(void *device, void *program, const struct run_pr
 static bool sabotage_is_noticed(mvad_device *device, size_t index)
 {
     struct backend backend = *device->backend;
-    struct mvad_device broken = {&backend, device->state};
+    struct mvad_device broken = {.backend = &backend, .state = device->state};
     struct selftest_data *data = prepare(selftest_case_at(index), MVAD_PRECISION_F32);
     struct selftest_result result;
     struct selftest_verdict verdict;
@@ -218,7 +218,7 @@ static void selftest_fails_on_a_broken_device(void **state)
 {
     mvad_device *device = *state;
     struct backend backend = *device->backend;
-    struct mvad_device broken = {&backend, device->state};
+    struct mvad_device broken = {.backend = &backend, .state = device->state};
     struct rows rows = {0};
     mvad_error error = {0};
     saboteur.real = device->backend;

@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backends/cpu/copy_rate.h"
 #include "backends/cpu/cpu.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/median.h"
 #include "core/base/memory.h"
 #include "core/graph/backend.h"
 
@@ -291,12 +293,6 @@ static mvad_status cpu_sync(void *state, mvad_error *error)
     return error_clear(error);
 }
 
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
 static mvad_status cpu_gemm_rate(void *state, int64_t size, int32_t repeats,
                                  double *macs_per_second, mvad_error *error)
 {
@@ -323,11 +319,18 @@ static mvad_status cpu_gemm_rate(void *state, int64_t size, int32_t repeats,
         if (r >= 0) seconds[r] = clock_seconds() - start;
     }
     set_blas_threads(1);
-    qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-    *macs_per_second = (double)size * (double)size * (double)size / seconds[repeats / 2];
+    *macs_per_second =
+        (double)size * (double)size * (double)size / median_sorted(seconds, (size_t)repeats);
     free(matrices);
     free(seconds);
     return error_clear(error);
+}
+
+static mvad_status cpu_copy_rate(void *state, size_t bytes, int32_t repeats,
+                                 double *bytes_per_second, mvad_error *error)
+{
+    const struct cpu_device *device = state;
+    return cpu_measure_copy(device->threads, bytes, repeats, bytes_per_second, error);
 }
 
 const struct backend cpu_backend = {
@@ -346,4 +349,5 @@ const struct backend cpu_backend = {
     .run = cpu_run,
     .sync = cpu_sync,
     .gemm_rate = cpu_gemm_rate,
+    .copy_rate = cpu_copy_rate,
 };

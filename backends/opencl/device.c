@@ -162,5 +162,6 @@ const struct backend opencl_backend = {
     .run = opencl_run,
     .sync = opencl_sync,
     .gemm_rate = opencl_gemm_rate,
+    .copy_rate = opencl_copy_rate,
     .tune = opencl_tune,
 };

@@ -6,17 +6,12 @@
 #include "backends/opencl/run.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/median.h"
 #include "core/base/memory.h"
 #include "core/graph/builder.h"
 #include "core/graph/executor.h"
 
 extern const struct backend opencl_backend;
-
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
 
 /* One product a run; its matrices are zero, which takes as long as any numbers. */
 static mvad_status build_product(struct mvad_device *handle, int64_t size,
@@ -53,7 +48,7 @@ mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats, double 
                              mvad_error *error)
 {
     struct opencl_device *device = state;
-    struct mvad_device handle = {&opencl_backend, device};
+    struct mvad_device handle = {.backend = &opencl_backend, .state = device};
     struct executor *executor = NULL;
     cl_mem buffer = NULL;
     if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
@@ -77,10 +72,9 @@ mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats, double 
         if (!status) status = opencl_sync(device, error);
         if (r >= 0) seconds[r] = clock_seconds() - start;
     }
-    if (!status) {
-        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-        *macs_per_second = (double)size * (double)size * (double)size / seconds[repeats / 2];
-    }
+    if (!status)
+        *macs_per_second =
+            (double)size * (double)size * (double)size / median_sorted(seconds, (size_t)repeats);
     executor_destroy(executor);
     if (buffer) clReleaseMemObject(buffer);
     free(seconds);

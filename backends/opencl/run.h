@@ -15,6 +15,9 @@ mvad_status opencl_sync(void *device, mvad_error *error);
 /* gemm_rate.c */
 mvad_status opencl_gemm_rate(void *device, int64_t size, int32_t repeats, double *macs_per_second,
                              mvad_error *error);
+/* copy_rate.c */
+mvad_status opencl_copy_rate(void *device, size_t bytes, int32_t repeats, double *bytes_per_second,
+                             mvad_error *error);
 /* tune.c */
 mvad_status opencl_tune(void *device, const struct graph *const *graphs, int count,
                         void (*report)(const char *line, void *user), void *user, mvad_error *error);

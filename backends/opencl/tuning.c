@@ -87,7 +87,7 @@ double opencl_measure(const struct opencl_call *call, enum opencl_variant varian
 {
     enum { RUNS = 3 };
     struct opencl_tuning *tuning = call->device->tuning;
-    struct mvad_device handle = {&opencl_backend, call->device};
+    struct mvad_device handle = {.backend = &opencl_backend, .state = call->device};
     struct graph graph;
     struct executor *executor = NULL;
     double least = -1;

@@ -3,6 +3,8 @@
 #ifndef CLI_COMMON_INTERRUPT_H
 #define CLI_COMMON_INTERRUPT_H
 
+#define EXIT_INTERRUPTED 130 /* what a shell says of a program that SIGINT ended */
+
 void interrupt_catch(void);
 
 /* Nonzero once a signal came. */

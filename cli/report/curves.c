@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cli/report/chart.h"
+#include "cli/common/chart.h"
 
 enum { BUCKETS = 300, HEIGHT = 260, MAX_MARKS = 4, MAX_DOTS = 60 };
 

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "cli/report/chart.h"
+#include "cli/common/chart.h"
 
 enum {
     LABELS = 3,

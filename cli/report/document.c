@@ -3,7 +3,7 @@
 
 #include "cli/common/options.h"
 #include "cli/report/curves.h"
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 #include "cli/report/report.h"
 
 const char *document_percent(double share, char text[16])

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 #include "cli/report/distribution.h"
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 #include "cli/report/report.h"
 
 __attribute__((format(printf, 3, 4))) static void fact(FILE *file, const char *name,

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "cli/common/config_options.h"
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 #include "cli/report/report.h"
 
 static void begin(FILE *file, const char *name)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 #include "cli/report/report.h"
 
 /* A tint says something where there are others to compare with. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/common/options.h"
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 
 #define MAX_SIDE 192 /* of the pictures in the page */
 

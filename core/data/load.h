@@ -17,6 +17,11 @@ mvad_status load_mask(const char *path, int32_t image_size, uint8_t *marks, mvad
 mvad_status load_view(const struct dataset *dataset, size_t view, int32_t image_size,
                       uint8_t *pixels, uint8_t *marks, mvad_error *error);
 
+/* Seconds that loading took, added up. What comes from a cache counts as decoding. */
+struct load_times {
+    double decode, resize, normalize;
+};
+
 /* (pixel / 255 - mean) / std with ImageNet's mean and std: S x S x 3 bytes to 3 x S x S floats. */
 void load_normalize(const uint8_t *pixels, int32_t image_size, float *image);
 
@@ -24,5 +29,10 @@ void load_normalize(const uint8_t *pixels, int32_t image_size, float *image);
  * NCHW; `marks`, unless NULL, view_count * S * S bytes. */
 mvad_status load_sample(const struct dataset *dataset, size_t sample, int32_t image_size,
                         float *images, uint8_t *marks, mvad_error *error);
+
+/* The same with a clock around the stages; masks count as images do. */
+mvad_status load_sample_timed(const struct dataset *dataset, size_t sample, int32_t image_size,
+                              float *images, uint8_t *marks, struct load_times *times,
+                              mvad_error *error);
 
 #endif

@@ -62,6 +62,11 @@ struct backend {
     mvad_status (*gemm_rate)(void *device, int64_t size, int32_t repeats, double *macs_per_second,
                              mvad_error *error);
 
+    /* Bytes a second of a copy of `bytes` bytes within the device's memory, read and written ones
+     * counted, median of `repeats` (both checked by the caller). NULL: cannot be measured. */
+    mvad_status (*copy_rate)(void *device, size_t bytes, int32_t repeats, double *bytes_per_second,
+                             mvad_error *error);
+
     /* Measures anew what is chosen by measuring, for the nodes of these graphs, and keeps it for later
      * devices of this kind. `report` gets a line for each choice. NULL: nothing is. */
     mvad_status (*tune)(void *device, const struct graph *const *graphs, int count,
@@ -72,6 +77,8 @@ struct backend {
 struct mvad_device {
     const struct backend *backend;
     void *state; /* what backend->open returned */
+    _Atomic uint64_t bytes,
+        peak_bytes; /* of the executors' buffers: now, and at most since last asked */
 };
 
 /* All backends of this build, in the order they are tried; NULL-terminated. (core/backends.c: the

@@ -1,6 +1,7 @@
 #include "core/graph/executor.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,14 @@ static mvad_status write_zeros(struct executor *executor, enum segment segment, 
     return status;
 }
 
+/* Sessions on one device may be made by several threads. */
+static void count_bytes(mvad_device *device, size_t bytes)
+{
+    const uint64_t now = atomic_fetch_add(&device->bytes, bytes) + bytes;
+    uint64_t peak = device->peak_bytes;
+    while (peak < now && !atomic_compare_exchange_weak(&device->peak_bytes, &peak, now)) continue;
+}
+
 mvad_status executor_create(mvad_device *device, struct graph *graph, struct executor **executor,
                             mvad_error *error)
 {
@@ -79,6 +88,7 @@ mvad_status executor_create(mvad_device *device, struct graph *graph, struct exe
         if (!e->graph.segment_bytes[s]) continue;
         status = device->backend->alloc(device->state, e->graph.segment_bytes[s], &e->segments[s],
                                         error);
+        if (!status) count_bytes(device, e->graph.segment_bytes[s]);
         if (!status && s != SEGMENT_ARENA) status = write_zeros(e, (enum segment)s, error);
     }
     if (!status)
@@ -95,10 +105,13 @@ mvad_status executor_create(mvad_device *device, struct graph *graph, struct exe
 void executor_destroy(struct executor *executor)
 {
     if (!executor) return;
-    const struct mvad_device *device = executor->device;
+    struct mvad_device *device = executor->device;
     if (executor->program) device->backend->unbind(device->state, executor->program);
-    for (int s = 0; s < SEGMENT_COUNT; s++)
-        if (executor->segments[s]) device->backend->free(device->state, executor->segments[s]);
+    for (int s = 0; s < SEGMENT_COUNT; s++) {
+        if (!executor->segments[s]) continue;
+        device->backend->free(device->state, executor->segments[s]);
+        atomic_fetch_sub(&device->bytes, executor->graph.segment_bytes[s]);
+    }
     plan_free(&executor->plan);
     graph_free(&executor->graph);
     free(executor);

@@ -75,6 +75,7 @@ static mvad_status prepare(mvad_predictor *p, mvad_error *error)
                                                 .per_run = 1,
                                                 .take = p->take,
                                                 .extents = true,
+                                                .in_turn = p->options.in_turn,
                                                 .keep_going = true};
     mvad_status status = sample_feed_create(p->dataset, &options, &p->feed, error);
     return status ? status : reserve(p, sample_feed_max_views(p->feed), error);
@@ -150,8 +151,10 @@ static mvad_status judge(mvad_predictor *p, const struct sample_batch *batch,
         part->fault = fault->message;
         return MVAD_OK;
     }
+    const double begin = clock_seconds();
     mvad_status status = map_runner_run(&p->runner, batch->images, batch->views, error);
     if (status) return status;
+    part->times.network = clock_seconds() - begin;
     part->score = -INFINITY;
     for (size_t v = 0; v < batch->views && !status; v++) {
         status = judge_view(p, batch, &views[v], v, part, fault);
@@ -190,11 +193,16 @@ static mvad_status judge_all(mvad_predictor *p, mvad_error *error)
         mvad_part_result part = {.class_name = p->dataset->classes[sample->class_index].name,
                                  .name = sample->name,
                                  .label = (mvad_label)sample->label,
-                                 .fault = batch.fault};
+                                 .fault = batch.fault,
+                                 .times = {.decode = batch.times.decode,
+                                           .resize = batch.times.resize,
+                                           .normalise = batch.times.normalize}};
         if (!part.fault) status = judge(p, &batch, &part, &fault, error);
         if (status) return status;
         if (part.fault) mark_unjudged(&part);
-        part.seconds = batch.seconds + clock_seconds() - begin;
+        const double judging = clock_seconds() - begin;
+        part.seconds = batch.seconds + judging;
+        part.times.score = judging - part.times.network;
         if (p->options.part && p->options.part(&part, p->options.user)) return MVAD_OK;
     }
 }

@@ -9,7 +9,6 @@
 #include "core/base/memory.h"
 #include "core/base/thread.h"
 #include "core/data/image.h"
-#include "core/data/load.h"
 
 /* What the thread fills; nobody else touches it while `loading`. */
 struct slot {
@@ -18,6 +17,7 @@ struct slot {
     uint8_t *marks;                /* NULL where nobody wants them */
     struct sample_extent *extents; /* likewise */
     double seconds;
+    struct load_times times;
     mvad_status status;
     mvad_error error;
 };
@@ -55,9 +55,9 @@ static mvad_status load_one(const struct sample_feed *feed, struct slot *slot, s
     const size_t pixels = (size_t)size * (size_t)size, first = i * slot->views;
     mvad_status status = check_views(feed, slot->first + i, &slot->error);
     if (!status)
-        status =
-            load_sample(feed->dataset, slot->first + i, size, slot->images + first * 3 * pixels,
-                        slot->marks ? slot->marks + first * pixels : NULL, &slot->error);
+        status = load_sample_timed(
+            feed->dataset, slot->first + i, size, slot->images + first * 3 * pixels,
+            slot->marks ? slot->marks + first * pixels : NULL, &slot->times, &slot->error);
     for (size_t v = 0; slot->extents && v < slot->views && !status; v++)
         status = image_measure(views[v].image, &slot->extents[first + v].width,
                                &slot->extents[first + v].height, &slot->error);
@@ -70,6 +70,7 @@ static void *load(void *user)
     struct slot *slot = feed->ahead;
     const double begin = clock_seconds();
     slot->status = MVAD_OK;
+    slot->times = (struct load_times){0};
     for (size_t i = 0; i < slot->count && !slot->status; i++)
         slot->status = load_one(feed, slot, i);
     slot->seconds = clock_seconds() - begin;
@@ -161,7 +162,7 @@ mvad_status sample_feed_create(const struct dataset *dataset,
     created->ahead = &created->slots[0];
     mvad_status status = measure(created, error);
     if (!status) status = allocate(created, error);
-    if (!status) status = load_ahead(created, error);
+    if (!status && !options->in_turn) status = load_ahead(created, error);
     if (status)
         sample_feed_destroy(created);
     else
@@ -172,6 +173,10 @@ mvad_status sample_feed_create(const struct dataset *dataset,
 mvad_status sample_feed_next(struct sample_feed *feed, struct sample_batch *batch, mvad_error *error)
 {
     struct slot *loaded = feed->ahead;
+    if (feed->options.in_turn) {
+        choose(feed);
+        load(feed);
+    }
     join(feed);
     const bool failed = loaded->count && loaded->status;
     if (failed && !feed->options.keep_going)
@@ -183,10 +188,11 @@ mvad_status sample_feed_next(struct sample_feed *feed, struct sample_batch *batc
                                    .marks = loaded->marks,
                                    .extents = loaded->extents,
                                    .fault = failed ? loaded->error.message : NULL,
-                                   .seconds = loaded->seconds};
+                                   .seconds = loaded->seconds,
+                                   .times = loaded->times};
     if (!loaded->count) return MVAD_OK;
     feed->ahead = &feed->slots[loaded == feed->slots];
-    return load_ahead(feed, error);
+    return feed->options.in_turn ? MVAD_OK : load_ahead(feed, error);
 }
 
 size_t sample_feed_max_views(const struct sample_feed *feed)

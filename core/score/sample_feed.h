@@ -14,6 +14,7 @@
 #define SCORE_SAMPLE_FEED_H
 
 #include "core/data/dataset.h"
+#include "core/data/load.h"
 
 struct sample_feed_options {
     int32_t image_size;
@@ -21,6 +22,7 @@ struct sample_feed_options {
     const bool *take; /* whether sample i is wanted; outlives the feed. NULL: those of the test split */
     bool marks;       /* read the masks too */
     bool extents;     /* measure the photographs too */
+    bool in_turn;     /* load in sample_feed_next, not while the caller works on the batch before */
     bool keep_going; /* a sample that cannot be loaded is a batch with a fault, and not the end */
 };
 
@@ -36,8 +38,9 @@ struct sample_batch {
     const float *images;  /* (per_run * views, 3, S, S), normalised; finite also behind `count` */
     const uint8_t *marks; /* (count * views, S, S): 1 where a mask says anomalous; NULL without */
     const struct sample_extent *extents; /* count * views; NULL without */
-    const char *fault; /* why the samples could not be loaded, one line; NULL: they were */
-    double seconds;    /* that loading took */
+    const char *fault;       /* why the samples could not be loaded, one line; NULL: they were */
+    double seconds;          /* that loading took */
+    struct load_times times; /* the parts of it that are known */
 };
 
 struct sample_feed;

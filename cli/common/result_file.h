@@ -7,8 +7,8 @@
  *         code = result_file_end(&caller, &file);
  *     }
  */
-#ifndef CLI_RESULT_FILE_H
-#define CLI_RESULT_FILE_H
+#ifndef CLI_COMMON_RESULT_FILE_H
+#define CLI_COMMON_RESULT_FILE_H
 
 #include <stdio.h>
 

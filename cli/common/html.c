@@ -1,4 +1,4 @@
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 
 #include <stdbool.h>
 #include <stdint.h>

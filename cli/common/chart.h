@@ -6,12 +6,12 @@
  *     chart_line(&chart, "raw", points, count);
  *     chart_end(&chart);
  */
-#ifndef CLI_REPORT_CHART_H
-#define CLI_REPORT_CHART_H
+#ifndef CLI_COMMON_CHART_H
+#define CLI_COMMON_CHART_H
 
 #include <stdio.h>
 
-#include "cli/report/axis.h"
+#include "cli/common/axis.h"
 
 /* Of every chart, in units that are about pixels. */
 enum {
@@ -35,6 +35,10 @@ struct chart_point {
  * under the horizontal one. The positions of the axes are set here. */
 void chart_begin(struct chart *chart, FILE *file, const char *title, int height, struct axis x,
                  const char *x_name, struct axis y);
+
+/* Both axes within an SVG that the caller has opened, for a drawing of that height. */
+void chart_axes(struct chart *chart, FILE *file, int height, struct axis x, const char *x_name,
+                struct axis y);
 
 /* Only the horizontal axis: the caller places what is drawn between CHART_TOP and `bottom`. */
 void chart_begin_flat(struct chart *chart, FILE *file, const char *title, int height, int *bottom,

@@ -1,8 +1,8 @@
-#include "cli/report/chart.h"
+#include "cli/common/chart.h"
 
 #include <math.h>
 
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 
 enum { TEXT_BELOW = 16, NAME_BELOW = 31 };
 
@@ -26,13 +26,15 @@ static void draw_x(const struct chart *chart, int bottom, const char *name)
     fputs("</text>\n", chart->file);
 }
 
-void chart_begin_flat(struct chart *chart, FILE *file, const char *title, int height, int *bottom,
-                      struct axis x, const char *x_name)
+static void place_x(struct chart *chart, FILE *file, struct axis x)
 {
     *chart = (struct chart){.file = file, .x = x};
     chart->x.begin = CHART_LEFT;
     chart->x.end = CHART_RIGHT;
-    *bottom = height - CHART_BELOW;
+}
+
+static void open_figure(FILE *file, const char *title, int height)
+{
     fputs("<figure class=\"chart\"><figcaption>", file);
     html_text(file, title);
     fprintf(file,
@@ -42,16 +44,25 @@ void chart_begin_flat(struct chart *chart, FILE *file, const char *title, int he
     fputs("<title>", file);
     html_text(file, title);
     fputs("</title>\n", file);
+}
+
+void chart_begin_flat(struct chart *chart, FILE *file, const char *title, int height, int *bottom,
+                      struct axis x, const char *x_name)
+{
+    place_x(chart, file, x);
+    *bottom = height - CHART_BELOW;
+    open_figure(file, title, height);
     draw_x(chart, *bottom, x_name);
 }
 
-void chart_begin(struct chart *chart, FILE *file, const char *title, int height, struct axis x,
-                 const char *x_name, struct axis y)
+void chart_axes(struct chart *chart, FILE *file, int height, struct axis x, const char *x_name,
+                struct axis y)
 {
     double ticks[AXIS_MAX_TICKS];
     char number[AXIS_NUMBER_BYTES];
-    int bottom;
-    chart_begin_flat(chart, file, title, height, &bottom, x, x_name);
+    const int bottom = height - CHART_BELOW;
+    place_x(chart, file, x);
+    draw_x(chart, bottom, x_name);
     chart->y = y;
     chart->y.begin = bottom;
     chart->y.end = CHART_TOP;
@@ -63,6 +74,13 @@ void chart_begin(struct chart *chart, FILE *file, const char *title, int height,
                 "<text class=\"right\" x=\"%d\" y=\"%.1f\">%s</text>\n",
                 CHART_LEFT, at, CHART_RIGHT, CHART_LEFT - 6, at + 4, axis_number(ticks[i], number));
     }
+}
+
+void chart_begin(struct chart *chart, FILE *file, const char *title, int height, struct axis x,
+                 const char *x_name, struct axis y)
+{
+    open_figure(file, title, height);
+    chart_axes(chart, file, height, x, x_name, y);
 }
 
 void chart_line(const struct chart *chart, const char *style, const struct chart_point *points,

@@ -1,6 +1,6 @@
 /* Axes of charts: where a value lies, and which values get a tick. */
-#ifndef CLI_REPORT_AXIS_H
-#define CLI_REPORT_AXIS_H
+#ifndef CLI_COMMON_AXIS_H
+#define CLI_COMMON_AXIS_H
 
 #include <stdbool.h>
 #include <stddef.h>

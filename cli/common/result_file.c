@@ -1,4 +1,4 @@
-#include "cli/result_file.h"
+#include "cli/common/result_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

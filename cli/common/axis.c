@@ -1,4 +1,4 @@
-#include "cli/report/axis.h"
+#include "cli/common/axis.h"
 
 #include <math.h>
 #include <stdio.h>

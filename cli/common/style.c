@@ -1,6 +1,6 @@
-/* The report's style sheet: light and dark, wide and narrow, screen and paper. The colours of
+/* The style sheet of reports: light and dark, wide and narrow, screen and paper. The colours of
  * labels are told apart with every kind of colour vision (Okabe and Ito's blue and vermilion). */
-#include "cli/report/html.h"
+#include "cli/common/html.h"
 
 static const char colours[] =
     ":root{--ink:#1c2430;--soft:#5b6675;--rule:#dfe3e8;--page:#fff;--panel:#f6f7f9;"
@@ -38,6 +38,8 @@ static const char numbers[] =
     "th:first-child{text-align:left;font-weight:500;white-space:normal;min-width:110px}\n"
     "thead th{font-size:13px;font-weight:600;color:var(--soft)}\n"
     "thead tr:first-child th{text-align:left;padding-bottom:0}\n"
+    ".results thead tr:first-child th{text-align:right;padding-bottom:6px}\n"
+    ".results td.text,.results thead tr:first-child .text{text-align:left}\n"
     "tbody tr{border-top:1px solid var(--rule)}\n"
     ".metrics td:nth-child(2),.metrics td:nth-child(5),.metrics td:nth-child(8),"
     ".metrics td:nth-child(12){padding-left:22px}\n"
@@ -57,7 +59,7 @@ static const char numbers[] =
 static const char charts[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));"
     "gap:24px 40px}\n"
-    "figure{margin:0}\n"
+    "figure{margin:0}.plots .chart{max-width:620px}\n"
     ".chart figcaption{font-weight:600;font-size:14px;margin-bottom:6px}\n"
     "svg{display:block;width:100%;height:auto;overflow:visible}\n"
     "svg text{font-size:11.5px;fill:var(--soft);font-variant-numeric:tabular-nums}\n"
@@ -69,7 +71,7 @@ static const char charts[] =
     ".line{stroke-width:1.8;stroke-linejoin:round}\n"
     ".line.raw{stroke:var(--raw);stroke-width:1}.line.smooth{stroke:var(--line)}\n"
     ".line.first{stroke:var(--normal)}.line.second{stroke:var(--anomalous)}"
-    ".line.third{stroke:var(--third)}\n"
+    ".line.third{stroke:var(--third)}.line.theory{stroke:var(--soft);stroke-dasharray:5 3}\n"
     "circle.first,circle.normal,rect.normal{fill:var(--normal)}\n"
     "circle.second,circle.anomalous,rect.anomalous{fill:var(--anomalous)}\n"
     "circle.third{fill:var(--third)}circle.unlabelled,rect.unlabelled{fill:var(--soft)}\n"
@@ -80,7 +82,9 @@ static const char charts[] =
     ".keys .raw{border-color:var(--raw)}.keys .smooth{border-color:var(--line)}\n"
     ".keys .first,.keys .normal{border-color:var(--normal)}\n"
     ".keys .second,.keys .anomalous{border-color:var(--anomalous)}\n"
-    ".keys .third{border-color:var(--third)}\n"
+    ".keys .third{border-color:var(--third)}.keys .theory{border-top-style:dashed}\n"
+    ".keys .dot{width:0;border-top-width:8px;border-left-width:8px;border-left-style:solid;"
+    "border-radius:4px}\n"
     ".keys .normal,.keys .anomalous,.keys .unlabelled{width:0;border-top-width:10px;"
     "border-left:10px solid;border-radius:5px}\n"
     ".keys .normal{border-color:var(--normal)}.keys .anomalous{border-color:var(--anomalous)}\n"

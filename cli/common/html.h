@@ -1,6 +1,6 @@
 /* Text and pictures in an HTML page that is well-formed XML as well. */
-#ifndef CLI_REPORT_HTML_H
-#define CLI_REPORT_HTML_H
+#ifndef CLI_COMMON_HTML_H
+#define CLI_COMMON_HTML_H
 
 #include <stddef.h>
 #include <stdio.h>
