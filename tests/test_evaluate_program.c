@@ -26,16 +26,17 @@ static int finish(void **state)
     return eval_remove(state);
 }
 
-/* Peak of resident memory, in KiB, of `mvad eval` on a manifest of so many samples of 16 views. */
-static long peak_of(int samples)
+/* Peak of resident memory, in KiB, of `mvad eval` on a manifest of so many samples of 16 views, which
+ * belong to the classes in turn. */
+static long peak_of(int classes, int samples)
 {
     char *text = malloc((size_t)samples * 16 * 64 + 64), *end = text;
     assert_non_null(text);
     end += sprintf(end, "class,sample,view,label,image\n");
     for (int s = 0; s < samples; s++)
         for (int v = 0; v < 16; v++)
-            end += sprintf(end, "k,s%d,%d,%s,images/cap-c1-%d.png\n", s, v, s % 2 ? "ok" : "dent",
-                           v % 3);
+            end += sprintf(end, "k%d,s%d,%d,%s,images/cap-c1-%d.png\n", s % classes, s, v,
+                           s % 2 ? "ok" : "dent", v % 3);
     tree_write_text("many.csv", text);
     free(text);
     char *data = tree_path("many.csv"), *model = scratch_path("m.safetensors");
@@ -57,20 +58,22 @@ static long peak_of(int samples)
 }
 
 /* What 50 more samples would hold, if their images and maps were kept, is 13 MB. */
-static void memory_does_not_grow_with_samples(void **state)
+static void memory_does_not_grow_with_samples_or_classes(void **state)
 {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
     skip(); /* it keeps what is freed for a while */
 #endif
     struct rusage own;
-    const long few = peak_of(5), many = peak_of(55);
+    const long few = peak_of(1, 5), many = peak_of(1, 55), classes = peak_of(5, 5);
     getrusage(RUSAGE_SELF, &own);
     /* A child's peak begins with its parent's. */
     assert_true(own.ru_maxrss < few);
-    if (many - few >= 3 * 1024 || many > few + few / 10)
-        print_error("peak of 5 samples %ld KiB, of 55 %ld KiB\n", few, many);
+    if (many - few >= 3 * 1024 || many > few + few / 10 || classes - few >= 3 * 1024)
+        print_error("peak of 5 samples %ld KiB, of 55 %ld KiB, of 5 in as many classes %ld KiB\n",
+                    few, many, classes);
     assert_true(many - few < 3 * 1024 && many <= few + few / 10);
+    assert_true(classes - few < 3 * 1024);
 }
 
 /* A file of the scratch folder as text, to be freed. */
@@ -367,7 +370,7 @@ static void mistakes_have_exit_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_does_not_grow_with_samples), /* first: see there */
+        cmocka_unit_test(memory_does_not_grow_with_samples_or_classes), /* first: see there */
         cmocka_unit_test(all_forms_agree),
         cmocka_unit_test(two_results_combine),
         cmocka_unit_test(bad_images_stop_or_are_skipped),
