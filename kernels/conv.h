@@ -8,7 +8,7 @@
  * with zeros outside of the source: a gradient with a stride is one such product for each class of
  * pixels that the same taps reach, so that no zeros are multiplied.
  *
- * Read by the kernels and by the host (backends/opencl/conv.c). */
+ * Read by the kernels and by the host (backends/launch/conv.c). */
 #ifndef KERNELS_CONV_H
 #define KERNELS_CONV_H
 

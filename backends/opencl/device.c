@@ -59,11 +59,11 @@ cleanup:
 static void fill_info(const struct opencl_device *device, mvad_device_info *info)
 {
     *info = (mvad_device_info){.memory_bytes = device->memory};
-    snprintf(info->id, sizeof info->id, "%s", device->id);
+    snprintf(info->id, sizeof info->id, "%s", device->launch.id);
     snprintf(info->name, sizeof info->name, "%.127s", device->name);
     snprintf(info->details, sizeof info->details, "%.90s, driver %.60s, %u units%s%s",
-             device->platform, device->driver, device->compute_units, device->fp64 ? ", fp64" : "",
-             device->fp16 ? ", fp16" : "");
+             device->platform, device->driver, device->compute_units,
+             device->launch.fp64 ? ", fp64" : "", device->fp16 ? ", fp16" : "");
 }
 
 static void opencl_describe(const void *state, mvad_device_info *info)
@@ -96,11 +96,12 @@ static mvad_status opencl_alloc(void *state, size_t bytes, void **buffer, mvad_e
     if (bytes > device->largest_buffer)
         return error_set(error, MVAD_ERROR_OUT_OF_MEMORY,
                          "%s: needs a buffer of %.1f MB; the device's largest is %.1f MB",
-                         device->id, (double)bytes / 1e6, (double)device->largest_buffer / 1e6);
+                         device->launch.id, (double)bytes / 1e6,
+                         (double)device->largest_buffer / 1e6);
     if (bytes > device->memory || device->allocated > device->memory - bytes)
         return error_set(error, MVAD_ERROR_OUT_OF_MEMORY,
                          "%s: needs %.1f MB beside the %.1f MB in use; the device has %.1f MB",
-                         device->id, (double)bytes / 1e6, (double)device->allocated / 1e6,
+                         device->launch.id, (double)bytes / 1e6, (double)device->allocated / 1e6,
                          (double)device->memory / 1e6);
     cl_int code;
     *buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);

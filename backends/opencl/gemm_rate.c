@@ -56,12 +56,12 @@ mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats, double 
                          "matrix product: size 1 to 16384, repeats 1 to 1000");
     double *seconds = malloc((size_t)repeats * sizeof *seconds);
     if (!seconds) return error_out_of_memory(error, "matrix product", sizeof *seconds);
-    mvad_status status = device->processor ? build_product(&handle, size, &executor, error)
-                                           : blas_buffer(device, size, &buffer, error);
+    mvad_status status = device->launch.processor ? build_product(&handle, size, &executor, error)
+                                                  : blas_buffer(device, size, &buffer, error);
     const size_t count = (size_t)size * (size_t)size;
-    const struct opencl_product product = {.a = {buffer, 0, size, false},
-                                           .b = {buffer, count, size, false},
-                                           .c = {buffer, 2 * count, size, false},
+    const struct launch_product product = {.a = {buffer, 0, size, false, DTYPE_F32},
+                                           .b = {buffer, count, size, false, DTYPE_F32},
+                                           .c = {buffer, 2 * count, size, false, DTYPE_F32},
                                            .rows = size,
                                            .columns = size,
                                            .depth = size};

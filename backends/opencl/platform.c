@@ -45,7 +45,7 @@ mvad_status opencl_fail(const struct opencl_device *device, const char *what, cl
     char number[32];
     snprintf(number, sizeof number, "OpenCL error %d", code);
     return error_set(error, memory ? MVAD_ERROR_OUT_OF_MEMORY : MVAD_ERROR_DEVICE, "%s: %s: %s",
-                     device->id, what, name ? name : number);
+                     device->launch.id, what, name ? name : number);
 }
 
 mvad_status opencl_find(struct opencl_place places[OPENCL_MAX_DEVICES], int32_t *count,
@@ -109,8 +109,9 @@ mvad_status opencl_identify(const struct opencl_place *place, int32_t index,
     cl_device_type type = 0;
     cl_bool compiler = CL_FALSE, available = CL_FALSE;
     cl_device_id id = place->device;
-    *device = (struct opencl_device){.place = *place};
-    snprintf(device->id, sizeof device->id, "opencl:%d", index);
+    *device = (struct opencl_device){.launch = {.api = &opencl_launch_api, .ops = launch_ops},
+                                     .place = *place};
+    snprintf(device->launch.id, sizeof device->launch.id, "opencl:%d", index);
     device_text(id, CL_DEVICE_NAME, device->name);
     device_text(id, CL_DEVICE_VERSION, device->version);
     device_text(id, CL_DRIVER_VERSION, device->driver);
@@ -123,20 +124,21 @@ mvad_status opencl_identify(const struct opencl_place *place, int32_t index,
     ASK(CL_DEVICE_GLOBAL_MEM_SIZE, device->memory);
     ASK(CL_DEVICE_MAX_MEM_ALLOC_SIZE, device->largest_buffer);
     ASK(CL_DEVICE_LOCAL_MEM_SIZE, device->local_memory);
-    ASK(CL_DEVICE_MAX_WORK_GROUP_SIZE, device->largest_group);
+    ASK(CL_DEVICE_MAX_WORK_GROUP_SIZE, device->launch.largest_group);
     ASK(CL_DEVICE_MAX_COMPUTE_UNITS, device->compute_units);
     ASK(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     ASK(CL_DEVICE_AVAILABLE, available);
 #undef ASK
     if (code) return opencl_fail(device, "asking for its properties", code, error);
     if (!available || !compiler)
-        return error_set(error, MVAD_ERROR_DEVICE, "%s: %s has no %s", device->id, device->name,
-                         available ? "compiler for kernels" : "free device");
+        return error_set(error, MVAD_ERROR_DEVICE, "%s: %s has no %s", device->launch.id,
+                         device->name, available ? "compiler for kernels" : "free device");
     /* MVAD_OPENCL_KIND=gpu|processor: kernels and choices of the other kind of device, so that those
      * for GPUs can be tested on a processor. */
     const char *kind = getenv("MVAD_OPENCL_KIND");
-    device->processor = kind && *kind ? !strcmp(kind, "processor") : type & CL_DEVICE_TYPE_CPU;
-    device->fp64 = has_extension(id, "cl_khr_fp64");
+    device->launch.processor =
+        kind && *kind ? !strcmp(kind, "processor") : type & CL_DEVICE_TYPE_CPU;
+    device->launch.fp64 = has_extension(id, "cl_khr_fp64");
     device->fp16 = has_extension(id, "cl_khr_fp16");
     return MVAD_OK;
 }

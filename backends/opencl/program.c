@@ -9,7 +9,7 @@
 #include "core/base/file.h"
 #include "core/base/memory.h"
 
-/* The files of kernels/ as the assembler took them up (kernels.S.in), each ended by a zero. */
+/* The files of kernels/ as the assembler took them up (kernels.c), each ended by a zero. */
 #define SOURCE(name) extern const char mvad_kernel_##name[] __attribute__((visibility("hidden")));
 SOURCE(dialect)
 SOURCE(lanes)
@@ -32,22 +32,22 @@ static const struct source {
 } headers[HEADERS] = {{"dialect.h", mvad_kernel_dialect},
                       {"lanes.h", mvad_kernel_lanes},
                       {"conv.h", mvad_kernel_conv}},
-  files[OPENCL_FILE_COUNT] = {
-      [OPENCL_ELEMENTWISE] = {"elementwise.cl", mvad_kernel_elementwise},
-      [OPENCL_MAPS] = {"maps.cl", mvad_kernel_maps},
-      [OPENCL_REDUCE] = {"reduce.cl", mvad_kernel_reduce},
-      [OPENCL_NORM] = {"norm.cl", mvad_kernel_norm},
-      [OPENCL_ROUTE] = {"route.cl", mvad_kernel_route},
-      [OPENCL_ATTENTION] = {"attention.cl", mvad_kernel_attention},
-      [OPENCL_CONV_DIRECT] = {"conv_direct.cl", mvad_kernel_conv_direct},
-      [OPENCL_CONV_TILED] = {"conv_tiled.cl", mvad_kernel_conv_tiled},
-      [OPENCL_CONV_PARTS] = {"conv_parts.cl", mvad_kernel_conv_parts},
+  files[LAUNCH_FILE_COUNT] = {
+      [LAUNCH_ELEMENTWISE] = {"elementwise.cl", mvad_kernel_elementwise},
+      [LAUNCH_MAPS] = {"maps.cl", mvad_kernel_maps},
+      [LAUNCH_REDUCE] = {"reduce.cl", mvad_kernel_reduce},
+      [LAUNCH_NORM] = {"norm.cl", mvad_kernel_norm},
+      [LAUNCH_ROUTE] = {"route.cl", mvad_kernel_route},
+      [LAUNCH_ATTENTION] = {"attention.cl", mvad_kernel_attention},
+      [LAUNCH_CONV_DIRECT] = {"conv_direct.cl", mvad_kernel_conv_direct},
+      [LAUNCH_CONV_TILED] = {"conv_tiled.cl", mvad_kernel_conv_tiled},
+      [LAUNCH_CONV_PARTS] = {"conv_parts.cl", mvad_kernel_conv_parts},
 };
 
 struct opencl_program {
     struct opencl_program *next;
     cl_program program;
-    enum opencl_file file;
+    enum launch_file file;
     char options[MAX_OPTIONS];
 };
 
@@ -115,14 +115,14 @@ static mvad_status build(struct opencl_device *device, const char *name, cl_prog
         first_error(log, line, sizeof line);
     free(log);
     const char *reason = opencl_error_name(code);
-    return error_set(error, MVAD_ERROR_DEVICE, "%s: kernel file %s does not build: %s", device->id,
-                     name,
+    return error_set(error, MVAD_ERROR_DEVICE, "%s: kernel file %s does not build: %s",
+                     device->launch.id, name,
                      *line    ? line
                      : reason ? reason
                               : "OpenCL error");
 }
 
-static mvad_status build_source(struct opencl_device *device, enum opencl_file file,
+static mvad_status build_source(struct opencl_device *device, enum launch_file file,
                                 const char *options, cl_program *program, mvad_error *error)
 {
     const char *text[PIECES];
@@ -150,7 +150,7 @@ cleanup:
     return status;
 }
 
-mvad_status opencl_program_get(struct opencl_device *device, enum opencl_file file,
+mvad_status opencl_program_get(struct opencl_device *device, enum launch_file file,
                                const char *options, cl_program *program, mvad_error *error)
 {
     for (struct opencl_program *p = device->programs; p; p = p->next) {

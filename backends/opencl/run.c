@@ -12,49 +12,11 @@ struct bound_graph {
     struct opencl_steps steps;
 };
 
-static struct opencl_call describe_call(struct opencl_device *device, const struct graph *graph,
-                                        const struct node *node)
-{
-    struct opencl_call call = {
-        .device = device, .graph = graph, .node = node, .params = &node->params};
-    for (int i = 0; i < NODE_MAX_INPUTS; i++)
-        if (value_present(node->in[i])) call.in[i] = &graph->values[node->in[i]];
-    for (int i = 0; i < NODE_MAX_OUTPUTS; i++)
-        if (value_present(node->out[i])) call.out[i] = &graph->values[node->out[i]];
-    return call;
-}
-
-/* Kernels count pixels, rows and channels in an int. */
-static const char *too_large(const struct opencl_call *call)
-{
-    const struct value *const *list[] = {call->in, call->out};
-    const int length[] = {NODE_MAX_INPUTS, NODE_MAX_OUTPUTS};
-    for (int side = 0; side < 2; side++)
-        for (int i = 0; i < length[side]; i++) {
-            const struct value *value = list[side][i];
-            if (value && (opencl_rows(value) > INT32_MAX / 2 || value->dim[3] > INT32_MAX / 2))
-                if (call->node->op != OP_FILL && call->node->op != OP_NORM &&
-                    call->node->op != OP_ADAMW)
-                    return "needs values of less than 2^30 rows";
-        }
-    return NULL;
-}
-
 mvad_status opencl_query(void *state, const struct graph *graph, const struct node *node,
                          size_t *workspace_bytes, mvad_error *error)
 {
     struct opencl_device *device = state;
-    const struct opencl_op *op = opencl_table[node->op];
-    struct opencl_call call = describe_call(device, graph, node);
-    const char *why = graph->real == DTYPE_F64 && !device->fp64
-                          ? "the device has no double precision"
-                          : too_large(&call);
-    if (!why && op->supports) why = op->supports(&call);
-    if (why)
-        return error_set(error, MVAD_ERROR_UNSUPPORTED, "%s: %s (%s): %s", device->id,
-                         op_name(node->op), graph->scopes[node->scope], why);
-    *workspace_bytes = op->workspace ? op->workspace(&call) : 0;
-    return MVAD_OK;
+    return launch_query(&device->launch, graph, node, workspace_bytes, error);
 }
 
 void opencl_unbind(void *state, void *program)
@@ -63,11 +25,7 @@ void opencl_unbind(void *state, void *program)
     struct bound_graph *bound = program;
     if (!bound) return;
     clFinish(device->queue);
-    for (size_t i = 0; i < bound->steps.count; i++) {
-        if (bound->steps.step[i].kernel) clReleaseKernel(bound->steps.step[i].kernel);
-        free(bound->steps.step[i].product);
-    }
-    free(bound->steps.step);
+    opencl_steps_release(&bound->steps);
     free(bound);
 }
 
@@ -79,18 +37,7 @@ mvad_status opencl_bind(void *state, const struct graph *graph, const struct pla
     *program = NULL;
     if (!bound) return error_out_of_memory(error, "opencl program", sizeof *bound);
     bound->graph = graph;
-    mvad_status status = MVAD_OK;
-    for (size_t n = 0; n < graph->node_count && !status; n++) {
-        struct opencl_call call = describe_call(device, graph, &graph->nodes[n]);
-        call.index = (uint32_t)n;
-        call.segments = segments;
-        call.workspace = plan->workspace_offset[n];
-        call.steps = &bound->steps;
-        call.error = error;
-        opencl_table[graph->nodes[n].op]->emit(&call);
-        if (call.kernel) clReleaseKernel(call.kernel);
-        status = call.status;
-    }
+    mvad_status status = launch_bind(&device->launch, graph, plan, segments, &bound->steps, error);
     /* What planning this graph measured; not in the middle of a measurement. */
     if (!status && !device->tuning->measuring) status = opencl_tuning_save(device, error);
     if (status) {
@@ -117,7 +64,7 @@ static mvad_status enqueue(struct opencl_device *device, cl_command_queue queue,
 {
     if (!step->kernel) return opencl_product_run(device, queue, step->product, event, error);
     cl_int code = clEnqueueNDRangeKernel(queue, step->kernel, step->dimensions, NULL, step->global,
-                                         step->grouped ? step->local : NULL, 0, NULL, event);
+                                         step->local, 0, NULL, event);
     return code ? failed_step(device, bound, step, code, error) : MVAD_OK;
 }
 

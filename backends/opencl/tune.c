@@ -30,7 +30,7 @@ enum { SIZE = 1024, COUNT = SIZE * SIZE, SET_COUNT = sizeof gemm_sets / sizeof *
 
 struct trial {
     cl_mem buffer;
-    struct opencl_product product;
+    struct launch_product product;
     float *expected, *result; /* of the parameters before the search, and of the set on trial */
 };
 
@@ -68,7 +68,8 @@ static mvad_status search_sets(struct opencl_device *device, struct trial *trial
     char line[TUNING_LINE + 64];
     double best = try_product(device, trial, trial->expected);
     if (best < 0)
-        return error_set(error, MVAD_ERROR_DEVICE, "%s: CLBlast's matrix product fails", device->id);
+        return error_set(error, MVAD_ERROR_DEVICE, "%s: CLBlast's matrix product fails",
+                         device->launch.id);
     const double macs = (double)SIZE * SIZE * SIZE;
     snprintf(line, sizeof line, "matrix product %.2f GMAC/s as it was", macs / best / 1e9);
     report(line, user);
@@ -115,9 +116,9 @@ static mvad_status tune_gemm(struct opencl_device *device,
         status = opencl_fail(device, "a matrix product", code, error);
         goto cleanup;
     }
-    trial.product = (struct opencl_product){.a = {trial.buffer, 0, SIZE, false},
-                                            .b = {trial.buffer, COUNT, SIZE, false},
-                                            .c = {trial.buffer, 2 * COUNT, SIZE, false},
+    trial.product = (struct launch_product){.a = {trial.buffer, 0, SIZE, false, DTYPE_F32},
+                                            .b = {trial.buffer, COUNT, SIZE, false, DTYPE_F32},
+                                            .c = {trial.buffer, 2 * COUNT, SIZE, false, DTYPE_F32},
                                             .rows = SIZE,
                                             .columns = SIZE,
                                             .depth = SIZE};

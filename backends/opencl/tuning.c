@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/opencl/conv.h"
+#include "backends/launch/conv.h"
 #include "core/base/clock.h"
 #include "core/graph/builder.h"
 #include "core/graph/count.h"
@@ -18,29 +18,29 @@ extern const struct backend opencl_backend;
 /* Work below which any kernel will do, in multiply-adds. */
 #define LEAST_MACS 4e6
 
-static bool is_weight_gradient(const struct opencl_call *call)
+static bool is_weight_gradient(const struct launch_call *call)
 {
     return call->node->op == OP_CONV2D_GRAD_WEIGHT || call->node->op == OP_CONVT2X2_GRAD_WEIGHT;
 }
 
-static bool can(const struct opencl_call *call, enum opencl_variant variant)
+static bool can(const struct launch_call *call, enum launch_variant variant)
 {
     /* Barriers split a processor's kernel into loops, and a GPU's work item has no vectors: neither
      * kernel is of use on the other kind of device. */
-    const enum opencl_variant foreign =
-        call->device->processor ? OPENCL_VARIANT_TILED : OPENCL_VARIANT_DIRECT;
+    const enum launch_variant foreign =
+        call->device->processor ? LAUNCH_VARIANT_TILED : LAUNCH_VARIANT_DIRECT;
     if (variant == foreign) return false;
-    if (variant != OPENCL_VARIANT_BLAS) return true;
+    if (variant != LAUNCH_VARIANT_BLAS) return true;
     if (is_weight_gradient(call)) return call->graph->real != DTYPE_F16;
-    return opencl_conv_can(call, variant);
+    return conv_can(call, variant);
 }
 
-static enum opencl_variant usual(const struct opencl_call *call)
+static enum launch_variant usual(const struct launch_call *call)
 {
-    return call->device->processor ? OPENCL_VARIANT_DIRECT : OPENCL_VARIANT_TILED;
+    return call->device->processor ? LAUNCH_VARIANT_DIRECT : LAUNCH_VARIANT_TILED;
 }
 
-static void key_of(const struct opencl_call *call, char key[TUNING_KEY])
+static void key_of(const struct launch_call *call, char key[TUNING_KEY])
 {
     const struct value *x = call->in[0], *y = call->in[1];
     const bool plain = call->node->op == OP_CONV2D || call->node->op == OP_CONV2D_GRAD_INPUT ||
@@ -51,7 +51,7 @@ static void key_of(const struct opencl_call *call, char key[TUNING_KEY])
              "%s:%" PRId64 "x%" PRId64 "x%" PRId64 ":%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64
              ":s%dp%d:f%zu",
              op_name(call->node->op), x->dim[1], x->dim[2], x->dim[3], w[0], w[1], w[2], w[3],
-             plain ? p->stride : 2, plain ? p->pad : 0, 8 * opencl_stored_bytes(call));
+             plain ? p->stride : 2, plain ? p->pad : 0, 8 * launch_stored_bytes(call));
 }
 
 /* A value like `value` in the graph of a measurement, of one image where it has images. */
@@ -64,7 +64,7 @@ static value_id add_like(struct graph *graph, const struct value *value, enum se
     return graph_add_value(graph, value->dtype, segment, dim, NULL);
 }
 
-static void build_measurement(const struct opencl_call *call, struct graph *graph)
+static void build_measurement(const struct launch_call *call, struct graph *graph)
 {
     const bool weights = is_weight_gradient(call);
     value_id in[NODE_MAX_INPUTS], out[NODE_MAX_OUTPUTS];
@@ -83,11 +83,12 @@ static void build_measurement(const struct opencl_call *call, struct graph *grap
     graph_emit(graph, call->node->op, call->params, NODE_MAX_INPUTS, in, NODE_MAX_OUTPUTS, out);
 }
 
-double opencl_measure(const struct opencl_call *call, enum opencl_variant variant)
+double opencl_measure(const struct launch_call *call, enum launch_variant variant)
 {
     enum { RUNS = 3 };
-    struct opencl_tuning *tuning = call->device->tuning;
-    struct mvad_device handle = {.backend = &opencl_backend, .state = call->device};
+    struct opencl_tuning *tuning = opencl_device_of(call->device)->tuning;
+    struct mvad_device handle = {.backend = &opencl_backend,
+                                 .state = opencl_device_of(call->device)};
     struct graph graph;
     struct executor *executor = NULL;
     double least = -1;
@@ -106,37 +107,37 @@ double opencl_measure(const struct opencl_call *call, enum opencl_variant varian
     return status ? -1 : least;
 }
 
-static enum opencl_variant search(const struct opencl_call *call)
+static enum launch_variant search(const struct launch_call *call)
 {
-    enum opencl_variant best = usual(call);
+    enum launch_variant best = usual(call);
     double least = -1;
-    for (int v = 0; v < OPENCL_VARIANT_COUNT; v++) {
-        if (!can(call, (enum opencl_variant)v)) continue;
-        const double seconds = opencl_measure(call, (enum opencl_variant)v);
+    for (int v = 0; v < LAUNCH_VARIANT_COUNT; v++) {
+        if (!can(call, (enum launch_variant)v)) continue;
+        const double seconds = opencl_measure(call, (enum launch_variant)v);
         if (seconds < 0 || (least >= 0 && seconds >= least)) continue;
         least = seconds;
-        best = (enum opencl_variant)v;
+        best = (enum launch_variant)v;
     }
     return best;
 }
 
 /* MVAD_OPENCL_CONV=direct|tiled|blas: the same variant everywhere it can, for tests and comparisons. */
-static bool forced(const struct opencl_call *call, enum opencl_variant *variant)
+static bool forced(const struct launch_call *call, enum launch_variant *variant)
 {
     const char *name = getenv("MVAD_OPENCL_CONV");
-    for (int v = 0; name && v < OPENCL_VARIANT_COUNT; v++) {
-        if (strcmp(name, opencl_variant_name((enum opencl_variant)v)) != 0) continue;
-        *variant = (enum opencl_variant)v;
-        if (*variant == OPENCL_VARIANT_BLAS && !can(call, *variant)) *variant = usual(call);
+    for (int v = 0; name && v < LAUNCH_VARIANT_COUNT; v++) {
+        if (strcmp(name, opencl_variant_name((enum launch_variant)v)) != 0) continue;
+        *variant = (enum launch_variant)v;
+        if (*variant == LAUNCH_VARIANT_BLAS && !can(call, *variant)) *variant = usual(call);
         return true;
     }
     return false;
 }
 
-enum opencl_variant opencl_variant_of(const struct opencl_call *call)
+enum launch_variant opencl_variant_of(const struct launch_call *call)
 {
-    struct opencl_tuning *tuning = call->device->tuning;
-    enum opencl_variant variant;
+    struct opencl_tuning *tuning = opencl_device_of(call->device)->tuning;
+    enum launch_variant variant;
     char key[TUNING_KEY];
     if (tuning->measuring) return tuning->candidate;
     if (forced(call, &variant)) return variant;

@@ -17,20 +17,20 @@ enum { TUNING_KEY = 112, TUNING_LINE = 512 };
 struct opencl_tuning {
     struct tuned_shape {
         char key[TUNING_KEY];
-        enum opencl_variant variant;
+        enum launch_variant variant;
     } * shape;
     size_t count, capacity;
     char gemm[TUNING_LINE]; /* the line, "" for CLBlast's own parameters */
     bool changed;
     bool searching;                /* `mvad tune` runs */
     bool measuring;                /* a measurement runs: */
-    enum opencl_variant candidate; /* what it measures */
+    enum launch_variant candidate; /* what it measures */
 };
 
-const char *opencl_variant_name(enum opencl_variant variant);
+const char *opencl_variant_name(enum launch_variant variant);
 
 /* Remembers a variant; without memory it is measured again the next time. */
-void opencl_tuning_add(struct opencl_tuning *tuning, const char *key, enum opencl_variant variant);
+void opencl_tuning_add(struct opencl_tuning *tuning, const char *key, enum launch_variant variant);
 
 mvad_status opencl_tuning_load(struct opencl_device *device, mvad_error *error);
 /* Writes the file if anything was measured since; a failure is told only where the file was named. */
@@ -41,6 +41,6 @@ void opencl_tuning_free(struct opencl_device *device);
 mvad_status opencl_gemm_override(struct opencl_device *device, const char *line, mvad_error *error);
 
 /* Seconds of one convolution like this node's, on one image, by a variant; below 0 where it fails. */
-double opencl_measure(const struct opencl_call *call, enum opencl_variant variant);
+double opencl_measure(const struct launch_call *call, enum launch_variant variant);
 
 #endif

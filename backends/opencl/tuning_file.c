@@ -11,9 +11,9 @@
 
 enum { MAX_PATH = 4096, MAX_FILE = 16 << 20, MAX_PARAMETERS = 32 };
 
-const char *opencl_variant_name(enum opencl_variant variant)
+const char *opencl_variant_name(enum launch_variant variant)
 {
-    static const char *const names[OPENCL_VARIANT_COUNT] = {"direct", "tiled", "blas"};
+    static const char *const names[LAUNCH_VARIANT_COUNT] = {"direct", "tiled", "blas"};
     return names[variant];
 }
 
@@ -26,7 +26,7 @@ static bool tuning_path(const struct opencl_device *device, char path[MAX_PATH],
     if (*named) return snprintf(path, MAX_PATH, "%s", own) < MAX_PATH;
     if (!opencl_cache_folder(folder, sizeof folder)) return false;
     snprintf(identity, sizeof identity, "%s\n%s\n%s\n%s\n%d", device->platform, device->name,
-             device->version, device->driver, device->processor);
+             device->version, device->driver, device->launch.processor);
     snprintf(path, MAX_PATH, "%s/opencl-%016llx.tuning", folder,
              (unsigned long long)checksum_bytes(0, identity, strlen(identity)));
     return true;
@@ -59,7 +59,7 @@ malformed:
     return error_set(error, MVAD_ERROR_FORMAT, "not NAME BITS KEY=NUMBER ..: %.200s", line);
 }
 
-void opencl_tuning_add(struct opencl_tuning *tuning, const char *key, enum opencl_variant variant)
+void opencl_tuning_add(struct opencl_tuning *tuning, const char *key, enum launch_variant variant)
 {
     if (!memory_grow((void **)&tuning->shape, &tuning->capacity, tuning->count,
                      sizeof *tuning->shape))
@@ -72,9 +72,9 @@ void opencl_tuning_add(struct opencl_tuning *tuning, const char *key, enum openc
 
 static bool take_shape(struct opencl_tuning *tuning, const char *key, const char *variant)
 {
-    for (int v = 0; v < OPENCL_VARIANT_COUNT; v++) {
-        if (strcmp(variant, opencl_variant_name((enum opencl_variant)v)) != 0) continue;
-        opencl_tuning_add(tuning, key, (enum opencl_variant)v);
+    for (int v = 0; v < LAUNCH_VARIANT_COUNT; v++) {
+        if (strcmp(variant, opencl_variant_name((enum launch_variant)v)) != 0) continue;
+        opencl_tuning_add(tuning, key, (enum launch_variant)v);
         return true;
     }
     return false;

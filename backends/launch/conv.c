@@ -1,4 +1,4 @@
-#include "backends/opencl/conv.h"
+#include "backends/launch/conv.h"
 
 /* y[h] of x[h * stride + r - pad]: one product. Weight (O,R,S,C). */
 static void forward_products(const struct value *x, const struct value *w, const struct value *y,
@@ -86,7 +86,7 @@ static void backward_products(const struct value *dy, const struct value *w, con
         }
 }
 
-void conv_work_of(const struct opencl_call *call, struct conv_work *work)
+void conv_work_of(const struct launch_call *call, struct conv_work *work)
 {
     const struct conv2d_params *params = &call->params->conv2d;
     const enum op op = call->node->op;
@@ -119,7 +119,7 @@ void conv_work_of(const struct opencl_call *call, struct conv_work *work)
     }
 }
 
-struct conv_weight_gradient conv_weight_gradient_of(const struct opencl_call *call,
+struct conv_weight_gradient conv_weight_gradient_of(const struct launch_call *call,
                                                     const struct value **x, const struct value **dy)
 {
     const bool transposed = call->node->op == OP_CONVT2X2_GRAD_WEIGHT;

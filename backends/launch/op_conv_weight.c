@@ -1,7 +1,7 @@
 /* Gradients of convolutions' weights and biases. Sums over pixels are cut into pieces where that gives
  * more work items or keeps a piece in the cache; the pieces are added in their order. */
-#include "backends/opencl/conv.h"
-#include "backends/opencl/ops.h"
+#include "backends/launch/conv.h"
+#include "backends/launch/ops.h"
 #include "core/base/memory.h"
 
 enum {
@@ -21,23 +21,23 @@ struct layout {
     size_t bias_offset, bytes;       /* in the workspace */
 };
 
-static struct layout layout_of(const struct opencl_call *call, enum opencl_variant variant)
+static struct layout layout_of(const struct launch_call *call, enum launch_variant variant)
 {
     struct layout l = {0};
     struct conv_weight_gradient *g = &l.gradient;
-    const size_t stored = opencl_stored_bytes(call);
+    const size_t stored = launch_stored_bytes(call);
     *g = conv_weight_gradient_of(call, &l.x, &l.dy);
-    const int64_t pixels = opencl_rows(l.dy);
+    const int64_t pixels = launch_rows(l.dy);
     l.weights = (int64_t)g->out_channels * g->taps_h * g->taps_w * g->in_channels;
     int64_t pieces = divide_up(pixels, PIECE_PIXELS),
             most = PARTIAL_BYTES / (int64_t)stored / l.weights;
     if (most > MAX_PIECES) most = MAX_PIECES;
     if (pieces > most) pieces = most;
-    if (pieces < 1 || variant == OPENCL_VARIANT_BLAS) pieces = 1;
+    if (pieces < 1 || variant == LAUNCH_VARIANT_BLAS) pieces = 1;
     g->piece = (int)divide_up(pixels, pieces);
     g->pieces = (int)divide_up(pixels, g->piece);
     if (call->out[0]) {
-        if (variant == OPENCL_VARIANT_BLAS) {
+        if (variant == LAUNCH_VARIANT_BLAS) {
             const struct conv_product columns = conv_columns_of(g);
             if (!conv_is_matrix(&columns))
                 l.bytes =
@@ -55,72 +55,71 @@ static struct layout layout_of(const struct opencl_call *call, enum opencl_varia
     return l;
 }
 
-static void emit_add_pieces(struct opencl_call *call, size_t offset, const struct value *total,
+static void emit_add_pieces(struct launch_call *call, size_t offset, const struct value *total,
                             int64_t pieces)
 {
     const int64_t count = value_count_elements(total);
-    opencl_kernel(call, OPENCL_CONV_PARTS, "add_pieces", 1, NULL);
-    opencl_scratch(call, offset, opencl_stored_bytes(call));
-    opencl_value(call, total);
-    opencl_ulong(call, count);
-    opencl_int(call, pieces);
-    opencl_launch_1d(call, count);
+    launch_kernel(call, LAUNCH_CONV_PARTS, "add_pieces", 1, NULL, 0);
+    launch_scratch(call, offset, launch_stored_bytes(call));
+    launch_value(call, total);
+    launch_ulong(call, count);
+    launch_int(call, pieces);
+    launch_1d(call, count);
 }
 
-static void emit_bias(struct opencl_call *call, const struct layout *l)
+static void emit_bias(struct launch_call *call, const struct layout *l)
 {
-    opencl_kernel(call, OPENCL_CONV_PARTS, "sum_rows", 1, NULL);
-    opencl_value(call, l->dy);
-    opencl_scratch(call, l->bias_offset, opencl_stored_bytes(call));
-    opencl_int(call, opencl_rows(l->dy));
-    opencl_int(call, l->dy->dim[3]);
-    opencl_int(call, l->bias_piece);
-    opencl_launch_3d(call, l->dy->dim[3], l->bias_pieces, 1);
+    launch_kernel(call, LAUNCH_CONV_PARTS, "sum_rows", 1, NULL, 0);
+    launch_value(call, l->dy);
+    launch_scratch(call, l->bias_offset, launch_stored_bytes(call));
+    launch_int(call, launch_rows(l->dy));
+    launch_int(call, l->dy->dim[3]);
+    launch_int(call, l->bias_piece);
+    launch_3d(call, l->dy->dim[3], l->bias_pieces, 1);
     emit_add_pieces(call, l->bias_offset, call->out[1], l->bias_pieces);
 }
 
 /* The arguments of both kernels; their target is dw itself where there is one piece. */
-static void set_arguments(struct opencl_call *call, const struct layout *l)
+static void set_arguments(struct launch_call *call, const struct layout *l)
 {
-    opencl_value(call, l->x);
-    opencl_value(call, l->dy);
+    launch_value(call, l->x);
+    launch_value(call, l->dy);
     if (l->gradient.pieces == 1)
-        opencl_value(call, call->out[0]);
+        launch_value(call, call->out[0]);
     else
-        opencl_scratch(call, 0, opencl_stored_bytes(call));
-    opencl_struct(call, &l->gradient, sizeof l->gradient);
+        launch_scratch(call, 0, launch_stored_bytes(call));
+    launch_struct(call, &l->gradient, sizeof l->gradient);
 }
 
-static void emit_direct(struct opencl_call *call, const struct layout *l)
+static void emit_direct(struct launch_call *call, const struct layout *l)
 {
     const struct conv_weight_gradient *g = &l->gradient;
-    opencl_kernel(call, OPENCL_CONV_DIRECT, "weight_gradient_direct", 8, NULL);
+    launch_kernel(call, LAUNCH_CONV_DIRECT, "weight_gradient_direct", 8, NULL, 0);
     set_arguments(call, l);
     const size_t global[3] = {(size_t)(divide_up(g->in_channels, PANEL) * g->taps_h * g->taps_w *
                                        divide_up(g->out_channels, TILE_ROWS)),
                               (size_t)g->pieces};
-    opencl_launch_groups(call, 2, global, (const size_t[3]){1, 1});
+    launch_groups(call, 2, global, (const size_t[3]){1, 1});
 }
 
-static void emit_tiled(struct opencl_call *call, const struct layout *l)
+static void emit_tiled(struct launch_call *call, const struct layout *l)
 {
     const struct conv_weight_gradient *g = &l->gradient;
-    struct opencl_tile tile;
-    opencl_tile_of(call->device, &tile);
-    const size_t group = (size_t)tile.group, local[3] = {group, group, 1};
-    opencl_kernel(call, OPENCL_CONV_TILED, "weight_gradient_tiled", 1, tile.options);
+    const int group = conv_group(call->device), side = group * CONV_ITEM_SIDE;
+    const size_t items = (size_t)group, local[3] = {items, items, 1};
+    launch_kernel(call, LAUNCH_CONV_TILED, "weight_gradient_tiled", 1, "GROUP", group);
     set_arguments(call, l);
-    const size_t global[3] = {group * (size_t)divide_up(g->in_channels, tile.side),
-                              group * (size_t)divide_up(g->out_channels, tile.side),
+    const size_t global[3] = {items * (size_t)divide_up(g->in_channels, side),
+                              items * (size_t)divide_up(g->out_channels, side),
                               (size_t)(g->taps_h * g->taps_w * g->pieces)};
-    opencl_launch_groups(call, 3, global, local);
+    launch_groups(call, 3, global, local);
 }
 
 /* dw (O, taps * C) += dy^T * columns */
-static void emit_blas(struct opencl_call *call, const struct layout *l)
+static void emit_blas(struct launch_call *call, const struct layout *l)
 {
     const struct conv_product columns = conv_columns_of(&l->gradient);
-    const size_t stored = opencl_stored_bytes(call);
+    const size_t stored = launch_stored_bytes(call);
     const int64_t depth = conv_depth(&columns), pixels = conv_pixels(&columns);
     const bool matrix = conv_is_matrix(&columns);
     const int64_t rows = matrix ? pixels : conv_column_rows(&columns, stored);
@@ -128,47 +127,46 @@ static void emit_blas(struct opencl_call *call, const struct layout *l)
     for (int64_t first = 0; first < pixels && !call->status; first += rows) {
         const int64_t count = rows < pixels - first ? rows : pixels - first;
         if (!matrix) {
-            opencl_kernel(call, OPENCL_CONV_PARTS, "gather_columns", 1, NULL);
-            opencl_value(call, l->x);
-            opencl_scratch(call, 0, stored);
-            opencl_struct(call, &columns, sizeof columns);
-            opencl_int(call, first);
-            opencl_int(call, count);
-            opencl_launch_3d(call, depth, count, 1);
+            launch_kernel(call, LAUNCH_CONV_PARTS, "gather_columns", 1, NULL, 0);
+            launch_value(call, l->x);
+            launch_scratch(call, 0, stored);
+            launch_struct(call, &columns, sizeof columns);
+            launch_int(call, first);
+            launch_int(call, count);
+            launch_3d(call, depth, count, 1);
         }
-        const struct opencl_product product = {
-            .a = opencl_operand(call, l->dy, first * out_channels, out_channels, true),
-            .b = matrix ? opencl_operand(call, l->x, first * depth, depth, false)
-                        : opencl_scratch_operand(call, 0, depth, false),
-            .c = opencl_operand(call, call->out[0], 0, depth, false),
+        const struct launch_product product = {
+            .a = launch_operand(call, l->dy, first * out_channels, out_channels, true),
+            .b = matrix ? launch_operand(call, l->x, first * depth, depth, false)
+                        : launch_scratch_operand(call, 0, depth, false),
+            .c = launch_operand(call, call->out[0], 0, depth, false),
             .rows = out_channels,
             .columns = depth,
             .depth = count,
             .accumulate = true,
-            .fp64 = call->graph->real == DTYPE_F64,
         };
-        opencl_product(call, &product);
+        launch_product(call, &product);
     }
 }
 
-static size_t workspace(const struct opencl_call *call)
+static size_t workspace(const struct launch_call *call)
 {
-    return layout_of(call, opencl_variant_of(call)).bytes;
+    return layout_of(call, conv_variant(call)).bytes;
 }
 
-static void emit(struct opencl_call *call)
+static void emit(struct launch_call *call)
 {
-    const enum opencl_variant variant = opencl_variant_of(call);
+    const enum launch_variant variant = conv_variant(call);
     const struct layout l = layout_of(call, variant);
     if (call->out[1]) emit_bias(call, &l);
     if (!call->out[0]) return;
     switch (variant) {
-    case OPENCL_VARIANT_DIRECT: emit_direct(call, &l); break;
-    case OPENCL_VARIANT_BLAS: emit_blas(call, &l); return;
+    case LAUNCH_VARIANT_DIRECT: emit_direct(call, &l); break;
+    case LAUNCH_VARIANT_BLAS: emit_blas(call, &l); return;
     default: emit_tiled(call, &l);
     }
     if (l.gradient.pieces > 1) emit_add_pieces(call, 0, call->out[0], l.gradient.pieces);
 }
 
-const struct opencl_op opencl_conv2d_grad_weight = {.workspace = workspace, .emit = emit};
-const struct opencl_op opencl_convt2x2_grad_weight = {.workspace = workspace, .emit = emit};
+const struct launch_op launch_conv2d_grad_weight = {.workspace = workspace, .emit = emit};
+const struct launch_op launch_convt2x2_grad_weight = {.workspace = workspace, .emit = emit};

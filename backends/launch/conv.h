@@ -1,8 +1,8 @@
 /* The six convolution ops as the matrix products of kernels/conv.h. */
-#ifndef OPENCL_CONV_H
-#define OPENCL_CONV_H
+#ifndef LAUNCH_CONV_H
+#define LAUNCH_CONV_H
 
-#include "backends/opencl/opencl.h"
+#include "backends/launch/launch.h"
 #include "kernels/conv.h"
 
 /* Classes of pixels of a gradient of stride s: s * s products. */
@@ -16,11 +16,11 @@ struct conv_work {
 };
 
 /* Of OP_CONV2D, OP_CONV2D_GRAD_INPUT, OP_CONVT2X2 and OP_CONVT2X2_GRAD_INPUT. */
-void conv_work_of(const struct opencl_call *call, struct conv_work *work);
+void conv_work_of(const struct launch_call *call, struct conv_work *work);
 
 /* Of OP_CONV2D_GRAD_WEIGHT and OP_CONVT2X2_GRAD_WEIGHT: the geometry, not yet cut into pieces, and the
  * values in the roles of a convolution's input and gradient. */
-struct conv_weight_gradient conv_weight_gradient_of(const struct opencl_call *call,
+struct conv_weight_gradient conv_weight_gradient_of(const struct launch_call *call,
                                                     const struct value **x, const struct value **dy);
 
 /* The product that the columns of a weight gradient are gathered by. */
@@ -45,6 +45,19 @@ static inline bool conv_is_matrix(const struct conv_product *p)
 
 /* Pixels whose columns are in memory at a time. */
 int64_t conv_column_rows(const struct conv_product *p, size_t element_bytes);
+
+/* Work items of a group of conv_tiled.cl along each of its two dimensions: 256 in all where the device has
+ * them, else 64; each has CONV_ITEM_SIDE pixels by as many channels. */
+int conv_group(const struct launch_device *device);
+enum { CONV_ITEM_SIDE = 4 };
+
+static inline enum launch_variant conv_variant(const struct launch_call *call)
+{
+    return call->device->api->conv_variant(call);
+}
+
+/* Whether a variant can compute this convolution (not: a gradient of weights, which all can). */
+bool conv_can(const struct launch_call *call, enum launch_variant variant);
 
 /* Whether a product of the BLAS can compute it: its pixels are all pixels of the result, and its
  * weights a matrix. */
