@@ -62,8 +62,31 @@ if(MVAD_OPENCL)
   endif()
 endif()
 
+# The CUDA backend needs nvcc and the headers of the driver and of cuBLAS, nothing to link: libraries are taken from the
+# system when a device is opened.
+set(MVAD_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO where the CUDA toolkit is found, ON, OFF")
+set_property(CACHE MVAD_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(MVAD_CUDA_ARCHITECTURES 75 80 86 89 90 CACHE STRING
+    "Compute capabilities to compile kernels for; later ones use the last one's PTX")
+set(MVAD_HAVE_CUDA OFF)
+if(MVAD_CUDA)
+  find_package(CUDAToolkit 12.4 QUIET)
+  if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE AND EXISTS ${CUDAToolkit_INCLUDE_DIRS}/cublas_v2.h)
+    set(MVAD_HAVE_CUDA ON)
+    message(STATUS "Found CUDA toolkit ${CUDAToolkit_VERSION}")
+  elseif(MVAD_CUDA STREQUAL "AUTO")
+    message(STATUS "The CUDA backend is left out: it needs the CUDA toolkit, 12.4 or later, with nvcc and cuBLAS")
+  else()
+    message(FATAL_ERROR "MVAD_CUDA is ${MVAD_CUDA}, but there is no CUDA toolkit, 12.4 or later, with nvcc and cuBLAS. "
+                        "CUDAToolkit_ROOT names its folder where it is in an unusual place.")
+  endif()
+endif()
+
 add_library(mvad_dependencies INTERFACE)
 target_link_libraries(mvad_dependencies INTERFACE ${MVAD_BLAS} PkgConfig::CJSON OpenMP::OpenMP_C m)
+if(MVAD_HAVE_CUDA)
+  target_link_libraries(mvad_dependencies INTERFACE ${CMAKE_DL_LIBS})
+endif()
 if(MVAD_HAVE_OPENCL)
   target_link_libraries(mvad_dependencies INTERFACE PkgConfig::OPENCL PkgConfig::CLBLAST)
 endif()

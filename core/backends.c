@@ -10,12 +10,18 @@
 #include "core/graph/backend.h"
 
 extern const struct backend cpu_backend;
+#ifdef MVAD_HAVE_CUDA
+extern const struct backend cuda_backend;
+#endif
 #ifdef MVAD_HAVE_OPENCL
 extern const struct backend opencl_backend;
 #endif
 
 const struct backend *const backend_registry[] = {
     &cpu_backend,
+#ifdef MVAD_HAVE_CUDA
+    &cuda_backend,
+#endif
 #ifdef MVAD_HAVE_OPENCL
     &opencl_backend,
 #endif
@@ -26,6 +32,9 @@ const struct backend *const backend_registry[] = {
 static const struct {
     const char *name, *reason;
 } left_out[] = {
+#ifndef MVAD_HAVE_CUDA
+    {"cuda", "this build was made without CUDA (it needs the CUDA toolkit with nvcc and cuBLAS)"},
+#endif
 #ifndef MVAD_HAVE_OPENCL
     {"opencl", "this build was made without OpenCL (it needs the ICD loader's development files "
                "and CLBlast)"},

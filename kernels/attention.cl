@@ -11,6 +11,9 @@
 #ifndef HEAD
 #define HEAD 8
 #endif
+#ifndef HEAD_ROOM
+#define HEAD_ROOM HEAD // numbers in arrays for a head, where HEAD is no constant
+#endif
 #define TOGETHER 4 // pixels of the other side at a time: a load of a lane serves them all
 
 struct attention {
@@ -139,7 +142,7 @@ __kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPU
     BEGIN(o);
     BEGIN(lse);
     WORK_ITEM
-    lanes query[HEAD], result[HEAD];
+    lanes query[HEAD_ROOM], result[HEAD_ROOM];
     GATHER(query, q, a.scale)
     for (int d = 0; d < HEAD; d++) result[d] = 0;
     lanes largest = -INFINITY, sum = 0;
@@ -182,7 +185,8 @@ __kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPU
 }
 
 /* delta (N,H,W,heads) = sum over the channels of a head of do * o. One work item a number. */
-__kernel void output_products(INPUT(d_o), INPUT(o), OUTPUT_OF(real, delta), ulong count)
+__kernel void output_products(INPUT(d_o), INPUT(o), OUTPUT_OF(real, delta), ulong count,
+                              struct attention a)
 {
     BEGIN(d_o);
     BEGIN(o);
@@ -207,7 +211,7 @@ __kernel void query_gradient(INPUT(d_o), INPUT(q), INPUT(k), INPUT(v), INPUT_OF(
     BEGIN(delta);
     BEGIN(dq);
     WORK_ITEM
-    lanes query[HEAD], gradient[HEAD], result[HEAD], log_sum, mean;
+    lanes query[HEAD_ROOM], gradient[HEAD_ROOM], result[HEAD_ROOM], log_sum, mean;
     GATHER(query, q, a.scale)
     GATHER(gradient, d_o, 1)
     GATHER_NUMBER(log_sum, lse)
@@ -261,7 +265,7 @@ __kernel void key_gradient(INPUT(d_o), INPUT(q), INPUT(k), INPUT(v), INPUT_OF(uc
     BEGIN(dk);
     BEGIN(dv);
     WORK_ITEM
-    lanes keys[HEAD], values[HEAD], key_result[HEAD], value_result[HEAD];
+    lanes keys[HEAD_ROOM], values[HEAD_ROOM], key_result[HEAD_ROOM], value_result[HEAD_ROOM];
     GATHER(keys, k, a.scale)
     GATHER(values, v, 1)
     for (int d = 0; d < HEAD; d++) key_result[d] = value_result[d] = 0;

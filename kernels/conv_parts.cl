@@ -7,7 +7,7 @@ __kernel void gather_columns(INPUT(source), OUTPUT(columns), struct conv_product
 {
     BEGIN(source);
     BEGIN(columns);
-    const int term = (int)get_global_id(0), row = (int)get_global_id(1);
+    const int term = (int)get_global_id(0), row = (int)LONG_ID;
     const int depth = p.taps_h * p.taps_w * p.in_channels;
     if (term >= depth || row >= rows) return;
     const int pixel = first + row, tap = term / p.in_channels, c = term % p.in_channels;
@@ -22,15 +22,16 @@ __kernel void gather_columns(INPUT(source), OUTPUT(columns), struct conv_product
 }
 
 /* result = act(result + bias + residual). Dimension 0: channel, dimension 1: pixel. */
-__kernel void epilogue(OUTPUT(result), INPUT(bias), INPUT(residual), int channels, int has_bias,
-                       int has_residual, int relu)
+__kernel void epilogue(OUTPUT(result), INPUT(bias), INPUT(residual), int channels, int pixels,
+                       int has_bias, int has_residual, int relu)
 {
     BEGIN(result);
     BEGIN(bias);
     BEGIN(residual);
     const int c = (int)get_global_id(0);
-    if (c >= channels) return;
-    const size_t at = (size_t)get_global_id(1) * channels + c;
+    const size_t pixel = LONG_ID;
+    if (c >= channels || pixel >= (size_t)pixels) return;
+    const size_t at = pixel * channels + c;
     real value = LOAD(result, at);
     if (has_bias) value += LOAD(bias, c);
     if (has_residual) value += LOAD(residual, at);

@@ -42,7 +42,7 @@ __kernel void conv_tiled(INPUT(source), INPUT(weight), INPUT(bias), INPUT(residu
     const int item_column = (int)get_local_id(0), item_row = (int)get_local_id(1);
     const int item = item_row * GROUP + item_column;
     const int pixels = p.images * p.grid_height * p.grid_width;
-    const int first_pixel = (int)get_group_id(1) * TILE_PIXELS;
+    const int first_pixel = (int)LONG_GROUP_ID * TILE_PIXELS;
     const int first_channel = (int)get_group_id(0) * TILE_CHANNELS;
     const int depth = p.taps_h * p.taps_w * p.in_channels;
     real sum[ITEM_ROWS][ITEM_COLUMNS];

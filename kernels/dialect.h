@@ -1,5 +1,5 @@
 /* What every kernel file begins with. Kernels are OpenCL C 1.2; those without vector types are also
- * meant for nvcc.
+ * compiled by nvcc, see dialect_cuda.h.
  *
  * Options of a build:
  *   MVAD_DOUBLE        real is double (needs cl_khr_fp64)
@@ -19,7 +19,9 @@
 #define KERNELS_DIALECT_H
 
 #ifdef MVAD_DOUBLE
+#ifdef __OPENCL_VERSION__
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#endif
 typedef double real;
 typedef ulong real_bits;
 #define as_real_bits as_ulong
@@ -46,6 +48,17 @@ typedef real stored;
 #define INPUT_OF(type, name) __global const type *name, ulong name##_begin
 #define OUTPUT_OF(type, name) __global type *name, ulong name##_begin
 #define BEGIN(name) name += name##_begin
+
+/* A pointer to local memory as a function's argument. */
+#ifndef LOCAL_POINTER
+#define LOCAL_POINTER(type) __local type *
+#endif
+
+/* The number along dimension 1 of a launch of two dimensions, of a work item and of a group: the host goes
+ * on along dimension 2 where dimension 1 is longer than the device allows, so that there may be numbers
+ * behind the last one. */
+#define LONG_ID (get_global_id(1) + get_global_size(1) * get_global_id(2))
+#define LONG_GROUP_ID (get_group_id(1) + get_num_groups(1) * get_group_id(2))
 
 /* Multiplication and addition, in one rounding where the device is fast at it. */
 #ifdef FP_FAST_FMAF

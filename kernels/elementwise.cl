@@ -40,23 +40,30 @@ __kernel void fill(OUTPUT(y), ulong count, real value)
     if (i < count) STORE(y, i, value);
 }
 
-/* Philox4x32 with ten rounds, as core/base/random.h. */
-static inline uint4 philox(uint4 counter, uint2 key)
+/* Philox4x32 with ten rounds, as core/base/random.h: turns the counter into four numbers. */
+static inline void philox(uint counter[4], uint key0, uint key1)
 {
     for (int round = 0; round < 10; round++) {
-        const uint high0 = mul_hi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
-        const uint high1 = mul_hi(0xCD9E8D57u, counter.z), low1 = 0xCD9E8D57u * counter.z;
-        counter = (uint4)(high1 ^ counter.y ^ key.x, low1, high0 ^ counter.w ^ key.y, low0);
-        key += (uint2)(0x9E3779B9u, 0xBB67AE85u);
+        const uint high0 = mul_hi(0xD2511F53u, counter[0]), low0 = 0xD2511F53u * counter[0];
+        const uint high1 = mul_hi(0xCD9E8D57u, counter[2]), low1 = 0xCD9E8D57u * counter[2];
+        counter[0] = high1 ^ counter[1] ^ key0;
+        counter[1] = low1;
+        counter[2] = high0 ^ counter[3] ^ key1;
+        counter[3] = low0;
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
     }
-    return counter;
 }
 
 /* The 24 random bits of block `block` of a stream: u = bits * 2^-24. */
-static inline uint4 random_bits(__global const uint *state, uint salt, ulong block)
+static inline void random_bits(uint bits[4], __global const uint *state, uint salt, ulong block)
 {
-    const uint4 counter = (uint4)((uint)block, (uint)(block >> 32), salt, state[2]);
-    return philox(counter, (uint2)(state[0], state[1])) >> 8;
+    bits[0] = (uint)block;
+    bits[1] = (uint)(block >> 32);
+    bits[2] = salt;
+    bits[3] = state[2];
+    philox(bits, state[0], state[1]);
+    for (int i = 0; i < 4; i++) bits[i] >>= 8;
 }
 
 static inline real keep(real x, uint bits, uint threshold, real scale)
@@ -73,11 +80,10 @@ __kernel void dropout(INPUT(x), INPUT_OF(uint, random), OUTPUT(y), ulong count, 
     BEGIN(y);
     const size_t block = get_global_id(0), i = 4 * block;
     if (i >= count) return;
-    const uint4 bits = random_bits(random, salt, block);
-    STORE(y, i, keep(LOAD(x, i), bits.x, threshold, scale));
-    if (i + 1 < count) STORE(y, i + 1, keep(LOAD(x, i + 1), bits.y, threshold, scale));
-    if (i + 2 < count) STORE(y, i + 2, keep(LOAD(x, i + 2), bits.z, threshold, scale));
-    if (i + 3 < count) STORE(y, i + 3, keep(LOAD(x, i + 3), bits.w, threshold, scale));
+    uint bits[4];
+    random_bits(bits, random, salt, block);
+    UNROLL for (int j = 0; j < 4; j++)
+        if (i + j < count) STORE(y, i + j, keep(LOAD(x, i + j), bits[j], threshold, scale));
 }
 
 /* All elements of an image share a number. Dimension 1: the image. */
@@ -89,10 +95,8 @@ __kernel void drop_path(INPUT(x), INPUT_OF(uint, random), OUTPUT(y), ulong image
     BEGIN(y);
     const size_t i = get_global_id(0), image = get_global_id(1);
     if (i >= image_elements) return;
-    const uint4 four = random_bits(random, salt, image / 4);
-    const uint pair = image % 4 < 2 ? 0 : 1;
-    const uint2 two = pair ? four.zw : four.xy;
-    const uint bits = image % 2 ? two.y : two.x;
+    uint bits[4];
+    random_bits(bits, random, salt, image / 4);
     const size_t at = image * image_elements + i;
-    STORE(y, at, keep(LOAD(x, at), bits, threshold, scale));
+    STORE(y, at, keep(LOAD(x, at), bits[image % 4], threshold, scale));
 }

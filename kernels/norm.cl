@@ -69,7 +69,7 @@ __kernel void normalise(INPUT(x), INPUT(gamma), INPUT(beta), INPUT(mean), INPUT(
     if (c >= channels) return;
     const lanes s = LOAD_LANES(spread, c), m = LOAD_LANES(mean, c), b = LOAD_LANES(beta, c);
     const lanes scale = LOAD_LANES(gamma, c) * (eps > 0 ? 1 / sqrt(s + eps) : s);
-    const int begin = (int)get_global_id(1) * step, end = min(begin + step, rows);
+    const int begin = (int)LONG_ID * step, end = min(begin + step, rows);
     for (int r = begin; r < end; r++) {
         const size_t at = (size_t)r * channels + c;
         lanes value = (LOAD_LANES(x, at) - m) * scale + b;
@@ -140,7 +140,7 @@ __kernel void batch_norm_grad(INPUT(dy), INPUT(x), INPUT(gamma), INPUT(mean), IN
     const lanes factor = LOAD_LANES(gamma, c) * scale;
     const lanes shift = LOAD_REAL_LANES(total, c) / (real)rows;
     const lanes slope = LOAD_REAL_LANES(total, channels + c) / (real)rows;
-    const int begin = (int)get_global_id(1) * step, end = min(begin + step, rows);
+    const int begin = (int)LONG_ID * step, end = min(begin + step, rows);
     for (int r = begin; r < end; r++) {
         const size_t at = (size_t)r * channels + c;
         const lanes xhat = (LOAD_LANES(x, at) - m) * scale;

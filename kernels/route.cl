@@ -12,13 +12,13 @@ static inline real_bits order_of(real x)
 /* order (N * P, V * P): of q . k, 0 where the key window is no candidate. Dimension 0: key window of
  * the sample, dimension 1: query window of the batch. */
 __kernel void correlate(INPUT(q), INPUT(k), OUTPUT_OF(real_bits, order), int windows, int views,
-                        int channels)
+                        int channels, int rows)
 {
     BEGIN(q);
     BEGIN(k);
     BEGIN(order);
-    const int column = (int)get_global_id(0), row = (int)get_global_id(1);
-    if (column >= views * windows) return;
+    const int column = (int)get_global_id(0), row = (int)LONG_ID;
+    if (column >= views * windows || row >= rows) return;
     const int image = row / windows, view = image % views;
     real_bits result = 0;
     if (views == 1 || column / windows != view) {
@@ -36,7 +36,7 @@ __kernel void correlate(INPUT(q), INPUT(k), OUTPUT_OF(real_bits, order), int win
 #define SELECT_ITEMS 64 // work items of a group of select_windows
 #endif
 
-static inline uint sum_of_items(__local uint *count, uint own)
+static inline uint sum_of_items(LOCAL_POINTER(uint) count, uint own)
 {
     const size_t item = get_local_id(0);
     uint sum = 0;

@@ -82,14 +82,24 @@ static size_t group_limit(struct launch_call *call)
     return limit < 1 ? 1 : limit;
 }
 
+/* Cuts dimension 1 where it is longer than the device allows, and goes on along dimension 2. */
+static int fold_long(const struct launch_call *call, size_t rounded[3], size_t local)
+{
+    const size_t most = call->device->most_groups, groups = rounded[1] / local;
+    if (groups <= most) return 2;
+    rounded[2] = (groups + most - 1) / most;
+    rounded[1] = most * local;
+    return 3;
+}
+
 void launch_groups(struct launch_call *call, int dimensions, const size_t global[3],
                    const size_t local[3])
 {
     if (call->status) return;
-    size_t items = 1, rounded[3] = {1, 1, 1};
+    size_t items = 1, rounded[3] = {1, 1, 1}, whole[3] = {1, 1, 1};
     const size_t limit = group_limit(call);
     if (call->status) return;
-    for (int d = 0; d < dimensions; d++) items *= local[d];
+    for (int d = 0; d < dimensions; d++) items *= whole[d] = local[d];
     if (items > limit) {
         call->status = error_set(call->error, MVAD_ERROR_UNSUPPORTED,
                                  "%s: %s needs groups of %zu work items; the device allows %zu",
@@ -100,7 +110,16 @@ void launch_groups(struct launch_call *call, int dimensions, const size_t global
         if (!global[d]) return; /* nothing to compute */
         rounded[d] = size_align(global[d], local[d]);
     }
-    call->status = call->device->api->launch(call, dimensions, rounded, local);
+    if (dimensions == 2) dimensions = fold_long(call, rounded, local[1]);
+    const size_t most = call->device->most_groups;
+    if ((dimensions > 1 && rounded[1] / local[1] > most) ||
+        (dimensions > 2 && rounded[2] / local[2] > most)) {
+        call->status = error_set(call->error, MVAD_ERROR_UNSUPPORTED,
+                                 "%s: %s needs more than the %zu groups the device allows",
+                                 call->device->id, op_name(call->node->op), most);
+        return;
+    }
+    call->status = call->device->api->launch(call, dimensions, rounded, whole);
 }
 
 /* Work items of a group along dimension 0, at most `most`. */
@@ -111,14 +130,24 @@ static size_t group_width(struct launch_call *call, size_t most)
     return most;
 }
 
-void launch_3d(struct launch_call *call, int64_t x, int64_t y, int64_t z)
+static void launch_rows_of(struct launch_call *call, int dimensions, int64_t x, int64_t y, int64_t z)
 {
     enum { WIDTH = 64 };
     if (call->status) return;
     size_t width = group_width(call, WIDTH);
     while (width > 1 && width / 2 >= (size_t)x) width /= 2;
     const size_t global[3] = {(size_t)x, (size_t)y, (size_t)z}, local[3] = {width, 1, 1};
-    launch_groups(call, 3, global, local);
+    launch_groups(call, dimensions, global, local);
+}
+
+void launch_2d(struct launch_call *call, int64_t x, int64_t y)
+{
+    launch_rows_of(call, 2, x, y, 1);
+}
+
+void launch_3d(struct launch_call *call, int64_t x, int64_t y, int64_t z)
+{
+    launch_rows_of(call, 3, x, y, z);
 }
 
 void launch_1d(struct launch_call *call, int64_t count)

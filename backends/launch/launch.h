@@ -62,6 +62,7 @@ struct launch_device {
     bool processor; /* its work items are threads of a CPU, with vector registers */
     bool fp64;
     size_t largest_group;
+    size_t most_groups; /* along dimensions 1 and 2 */
 };
 
 /* A node being turned into launches. The first failure sticks; what follows it does nothing. */
@@ -115,8 +116,11 @@ void launch_struct(struct launch_call *call, const void *value, size_t bytes);
 /* Ends it. The global size is rounded up to whole groups in dimension 0, whose width is chosen; 0 along
  * any dimension: nothing to compute. */
 void launch_1d(struct launch_call *call, int64_t count);
+/* For kernels that take their place along y from LONG_ID (kernels/dialect.h): y may be any length. */
+void launch_2d(struct launch_call *call, int64_t x, int64_t y);
 void launch_3d(struct launch_call *call, int64_t x, int64_t y, int64_t z);
-/* With groups of exactly this size; the global size, in work items, is rounded up to whole groups. */
+/* With groups of exactly this size; the global size, in work items, is rounded up to whole groups. Of two
+ * dimensions: as launch_2d. */
 void launch_groups(struct launch_call *call, int dimensions, const size_t global[3],
                    const size_t local[3]);
 

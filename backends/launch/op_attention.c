@@ -48,7 +48,8 @@ static void route_emit(struct launch_call *call)
     launch_int(call, s.windows);
     launch_int(call, s.views);
     launch_int(call, s.channels);
-    launch_3d(call, s.columns, s.rows, 1);
+    launch_int(call, s.rows);
+    launch_2d(call, s.columns, s.rows);
 
     launch_kernel(call, LAUNCH_ROUTE, "select_windows", lanes, "SELECT_ITEMS", (int)items);
     launch_scratch(call, 0, real);
@@ -211,6 +212,7 @@ static void gradient_emit(struct launch_call *call)
     launch_value(call, call->in[IN_O]);
     launch_scratch(call, 0, real);
     launch_ulong(call, delta_count(call));
+    set_attention(call, &a);
     launch_1d(call, delta_count(call));
 
     launch_kernel(call, LAUNCH_ATTENTION, "query_gradient", a.lanes, "HEAD", a.head);

@@ -107,7 +107,7 @@ static void emit_blas(struct launch_call *call, const struct conv_work *work)
             launch_struct(call, p, sizeof *p);
             launch_int(call, first);
             launch_int(call, count);
-            launch_3d(call, depth, count, 1);
+            launch_2d(call, depth, count);
         }
         const bool transposed = p->in_stride == 1;
         const struct launch_product product = {
@@ -130,10 +130,11 @@ static void emit_blas(struct launch_call *call, const struct conv_work *work)
     launch_value(call, work->bias);
     launch_value(call, add_residual ? work->residual : NULL);
     launch_int(call, p->out_channels);
+    launch_int(call, pixels);
     launch_int(call, work->bias != NULL);
     launch_int(call, add_residual);
     launch_int(call, p->relu);
-    launch_3d(call, p->out_channels, pixels, 1);
+    launch_2d(call, p->out_channels, pixels);
 }
 
 /* ---- */
@@ -143,7 +144,7 @@ bool conv_can(const struct launch_call *call, enum launch_variant variant)
     struct conv_work work;
     if (variant != LAUNCH_VARIANT_BLAS) return true;
     conv_work_of(call, &work);
-    return call->graph->real != DTYPE_F16 && work.products == 1 && conv_suits_blas(&work.product[0]);
+    return work.products == 1 && conv_suits_blas(&work.product[0]);
 }
 
 static size_t workspace(const struct launch_call *call)

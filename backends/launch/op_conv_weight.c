@@ -133,7 +133,7 @@ static void emit_blas(struct launch_call *call, const struct layout *l)
             launch_struct(call, &columns, sizeof columns);
             launch_int(call, first);
             launch_int(call, count);
-            launch_3d(call, depth, count, 1);
+            launch_2d(call, depth, count);
         }
         const struct launch_product product = {
             .a = launch_operand(call, l->dy, first * out_channels, out_channels, true),

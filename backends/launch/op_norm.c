@@ -39,7 +39,7 @@ static void over_rows(struct launch_call *call, const struct cut *cut)
     launch_int(call, cut->rows);
     launch_int(call, cut->channels);
     launch_int(call, ROWS_AT_ONCE);
-    launch_3d(call, cut->channels / cut->lanes, divide_up(cut->rows, ROWS_AT_ONCE), 1);
+    launch_2d(call, cut->channels / cut->lanes, divide_up(cut->rows, ROWS_AT_ONCE));
 }
 
 /* y from x and the statistics; eps above 0 where `spread` is a variance. */

@@ -109,8 +109,9 @@ mvad_status opencl_identify(const struct opencl_place *place, int32_t index,
     cl_device_type type = 0;
     cl_bool compiler = CL_FALSE, available = CL_FALSE;
     cl_device_id id = place->device;
-    *device = (struct opencl_device){.launch = {.api = &opencl_launch_api, .ops = launch_ops},
-                                     .place = *place};
+    *device = (struct opencl_device){
+        .launch = {.api = &opencl_launch_api, .ops = launch_ops, .most_groups = SIZE_MAX},
+        .place = *place};
     snprintf(device->launch.id, sizeof device->launch.id, "opencl:%d", index);
     device_text(id, CL_DEVICE_NAME, device->name);
     device_text(id, CL_DEVICE_VERSION, device->version);

@@ -31,8 +31,9 @@ static bool can(const struct launch_call *call, enum launch_variant variant)
         call->device->processor ? LAUNCH_VARIANT_TILED : LAUNCH_VARIANT_DIRECT;
     if (variant == foreign) return false;
     if (variant != LAUNCH_VARIANT_BLAS) return true;
-    if (is_weight_gradient(call)) return call->graph->real != DTYPE_F16;
-    return conv_can(call, variant);
+    /* CLBlast's products of halves sum in halves. */
+    if (call->graph->real == DTYPE_F16) return false;
+    return is_weight_gradient(call) || conv_can(call, variant);
 }
 
 static enum launch_variant usual(const struct launch_call *call)
