@@ -12,7 +12,7 @@
 
 struct calibrate_options {
     struct text_option model, data, good, variant, classes, out;
-    struct text_option confidence, reject_rate, unsure_rate, pixel_share;
+    struct text_option confidence, reject_rate, unsure_rate, pixel_share, precision;
     int skip_bad;
     struct config_options config;
     struct device_options device;
@@ -59,6 +59,8 @@ static int read_options(struct calibrating *c)
         code = read_share(caller, "unsure-rate", o->unsure_rate.value, &calibrate->unsure_rate);
     if (code == OPTIONS_READ)
         code = read_share(caller, "pixel-share", o->pixel_share.value, &calibrate->pixel_share);
+    if (code == OPTIONS_READ)
+        code = precision_read(caller, o->precision.value, &calibrate->session.precision);
     return code;
 }
 
@@ -188,7 +190,7 @@ static int run(const struct caller *caller, const struct calibrate_options *opti
 int verb_calibrate(const char *program, const struct command *command, int argc, char **argv)
 {
     const struct caller caller = {program, command};
-    struct calibrate_options o = {0};
+    struct calibrate_options o = {.precision = {.value = "f32"}};
     config_options_init(&o.config);
     device_options_init(&o.device);
     struct poptOption table[] = {
@@ -213,6 +215,7 @@ int verb_calibrate(const char *program, const struct command *command, int argc,
          "Share of a good part's pixels that regions may take up (default: 0.001)", "X"},
         {"out", 'o', POPT_ARG_STRING, &o.out, 0, "Model file to write, instead of --model's",
          "FILE"},
+        OPTION_PRECISION(&o.precision),
         OPTION_HELP,
         OPTION_GROUP(o.config.table, "Model (for what the file does not say):"),
         OPTION_GROUP(o.device.table, "Device:"),

@@ -34,7 +34,7 @@ static int eval(const struct caller *caller, const struct eval_options *options)
 int verb_eval(const char *program, const struct command *command, int argc, char **argv)
 {
     const struct caller caller = {program, command};
-    struct eval_options o = {.batch = {.value = 1}};
+    struct eval_options o = {.batch = {.value = 1}, .precision = {.value = "f32"}};
     config_options_init(&o.config);
     device_options_init(&o.device);
     struct poptOption table[] = {
@@ -61,6 +61,7 @@ int verb_eval(const char *program, const struct command *command, int argc, char
         {"combine", 0, POPT_ARG_STRING, &o.combine, 0,
          "Instead: the mean of two result files, class by class (the paper's cross-setting)",
          "A.json B.json"},
+        OPTION_PRECISION(&o.precision),
         OPTION_HELP,
         OPTION_GROUP(o.config.table,
                      "Model (for what the file does not say; samples have the views they have):"),

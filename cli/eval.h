@@ -9,7 +9,7 @@
 
 struct eval_options {
     struct text_option model, data, variant, classes, json, csv, markdown, maps, cache;
-    struct text_option combine;
+    struct text_option combine, precision;
     const char *combine_second; /* the argument after --combine's own */
     struct number_option batch;
     int strips, skip_bad;

@@ -110,6 +110,9 @@ static int score(struct scoring *scoring, const char *model_path)
     int code = config_options_load(scoring->caller, &options->config, model_path, &model, &views);
     if (code == OPTIONS_READ)
         code = open_dataset(scoring, mvad_model_config(model).image_size, &dataset);
+    if (code == OPTIONS_READ)
+        code =
+            precision_read(scoring->caller, options->precision.value, &evaluate.session.precision);
     evaluate.session.samples = options->batch.value;
     evaluate.strips = options->strips;
     evaluate.maps = options->maps.value;

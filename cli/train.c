@@ -64,6 +64,8 @@ static int read_run_options(struct training *t)
         code = command_fail(t->caller, EXIT_USAGE, "--eval-every is %d; it must not be negative",
                             o->evaluate.value);
     if (code == OPTIONS_READ) code = read_norm(t);
+    if (code == OPTIONS_READ)
+        code = precision_read(t->caller, o->precision.value, &run->step.precision);
     if (code == OPTIONS_READ) code = read_real(t->caller, "holdout", o->holdout.value, &t->holdout);
     if (code == OPTIONS_READ && t->holdout >= 1)
         code = command_fail(t->caller, EXIT_USAGE, "--holdout is %s; it must be below 1",
@@ -185,6 +187,7 @@ int verb_train(const char *program, const struct command *command, int argc, cha
     struct train_options o = {.seed = {.value = "1"},
                               .setting = {.value = "multi"},
                               .norm = {.value = "file"},
+                              .precision = {.value = "f32"},
                               .epochs = {.value = defaults.epochs},
                               .batch = {.value = defaults.step.samples},
                               .checkpoint = {.value = defaults.checkpoint_seconds}};
@@ -228,6 +231,7 @@ int verb_train(const char *program, const struct command *command, int argc, cha
         {"recompute", 0, POPT_ARG_NONE, &o.recompute, 0, "Less memory, more time, the same bits",
          NULL},
         {"checkpoint-seconds", 0, number, &o.checkpoint, 0, "Time between checkpoints", "N"},
+        OPTION_PRECISION(&o.precision),
         OPTION_HELP,
         OPTION_GROUP(o.config.table,
                      "Model (--resume: the checkpoint's; --views not given: as the data has):"),

@@ -8,7 +8,7 @@ enum teacher_norm { TEACHER_NORM_FILE, TEACHER_NORM_DATA };
 
 struct train_options {
     struct text_option data, variant, classes, cache, out, setting, teacher, norm;
-    struct text_option rate, dropout, drop_path, seed, holdout;
+    struct text_option rate, dropout, drop_path, seed, holdout, precision;
     struct number_option epochs, batch, checkpoint, evaluate;
     int recompute, resume, skip_bad;
     struct config_options config;

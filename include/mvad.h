@@ -239,7 +239,11 @@ MVAD_API void mvad_device_close(mvad_device *device);
 typedef enum mvad_precision {
     MVAD_PRECISION_F32 = 0,
     MVAD_PRECISION_F64, /* CPU, and OpenCL devices with doubles: for checking numbers */
-    MVAD_PRECISION_F16, /* values stored in 16 bits, arithmetic in float; inference on OpenCL */
+    /* Activations and weights in 16 bits, sums, statistics and everything the optimizer keeps in float; OpenCL and
+     * CUDA. F16 has 11 digits and trains with a loss scale; BF16 has 8 digits and a float's range. */
+    MVAD_PRECISION_F16,
+    MVAD_PRECISION_BF16,
+    MVAD_PRECISION_TF32, /* F32 whose products round their factors to 11 digits; CUDA */
     MVAD_PRECISION_COUNT
 } mvad_precision;
 
@@ -445,7 +449,10 @@ typedef struct mvad_trainer_options {
 
 typedef struct mvad_step_result {
     double loss;          /* of this step's batch, before the update */
-    double gradient_norm; /* global L2 norm before clipping */
+    double gradient_norm; /* global L2 norm before clipping; infinite where the step was skipped */
+    /* 1: the step's 16-bit gradients overflowed (MVAD_PRECISION_F16). Its only effect is that the next ones are scaled
+     * down further; a few such steps at the beginning are usual. */
+    int32_t skipped;
 } mvad_step_result;
 
 /* What mvad_trainer_read reads. */
@@ -462,7 +469,7 @@ MVAD_API mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *d
                                          mvad_trainer **trainer, mvad_error *error);
 
 /* One AdamW step on samples * views images. MVAD_ERROR_NUMERIC where the loss or the gradient norm
- * is not finite: the parameters are then not to be used. */
+ * is not finite: the parameters are then those from before the step. */
 MVAD_API mvad_status mvad_trainer_step(mvad_trainer *trainer, const float *images,
                                        mvad_step_result *result, mvad_error *error);
 

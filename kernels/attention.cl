@@ -132,7 +132,7 @@ static inline lanes exponential(lanes x)
 
 /* The online softmax of Milakov and Gimelshein (2018): sums so far are scaled when a larger score
  * comes. Padded keys have score 0 and value 0: they only count in the sum. */
-__kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPUT(o), OUTPUT(lse),
+__kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPUT(o), OUTPUT_OF(real, lse),
                      int has_lse, struct attention a)
 {
     BEGIN(q);
@@ -181,7 +181,7 @@ __kernel void attend(INPUT(q), INPUT(k), INPUT(v), INPUT_OF(int, indices), OUTPU
     if (!has_lse) return;
     const lanes logarithm = largest + log(sum);
     for (int lane = 0; lane < LANES && first + lane < own.pixels; lane++)
-        STORE(lse, pixel_of(a, own, first + lane) * a.heads + head, GET_LANE(logarithm, lane));
+        lse[pixel_of(a, own, first + lane) * a.heads + head] = GET_LANE(logarithm, lane);
 }
 
 /* delta (N,H,W,heads) = sum over the channels of a head of do * o. One work item a number. */

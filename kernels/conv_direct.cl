@@ -32,12 +32,18 @@ __kernel void pack_weight(INPUT(weight), OUTPUT(packed), struct conv_product p, 
 
 static inline lanes load_channels(__global const stored *from, int count)
 {
-    lanes value = 0;
     real number[LANES];
     if (count >= LANES) return LOAD_LANES(from, 0);
     for (int i = 0; i < LANES; i++) number[i] = i < count ? LOAD(from, i) : 0;
-    value = vload8(0, number);
-    return value;
+    return vload8(0, number);
+}
+
+static inline lanes load_reals(__global const real *from, int count)
+{
+    real number[LANES];
+    if (count >= LANES) return LOAD_REAL_LANES(from, 0);
+    for (int i = 0; i < LANES; i++) number[i] = i < count ? from[i] : 0;
+    return vload8(0, number);
 }
 
 static inline void store_channels(__global stored *to, lanes value, int count)
@@ -51,6 +57,19 @@ static inline void store_channels(__global stored *to, lanes value, int count)
     for (int i = 0; i < count; i++) STORE(to, i, number[i]);
 }
 
+/* to = lanes, or to += lanes. */
+static inline void put_reals(__global real *to, lanes value, int count, bool add)
+{
+    real number[LANES];
+    if (add) value += load_reals(to, count);
+    if (count >= LANES) {
+        STORE_REAL_LANES(to, 0, value);
+        return;
+    }
+    vstore8(value, 0, number);
+    for (int i = 0; i < count; i++) to[i] = number[i];
+}
+
 static inline lanes finish(lanes sum, __global const stored *residual, struct conv_product p, size_t at,
                     int count)
 {
@@ -59,7 +78,7 @@ static inline lanes finish(lanes sum, __global const stored *residual, struct co
 }
 
 /* Dimension 0: TILES * TILE_ROWS pixels of the grid, dimension 1: panel of channels. */
-__kernel void conv_direct(INPUT(source), INPUT(packed), INPUT(bias), INPUT(residual), OUTPUT(result),
+__kernel void conv_direct(INPUT(source), INPUT(packed), INPUT_OF(real, bias), INPUT(residual), OUTPUT(result),
                           struct conv_product p)
 {
     BEGIN(source);
@@ -71,9 +90,9 @@ __kernel void conv_direct(INPUT(source), INPUT(packed), INPUT(bias), INPUT(resid
     const int o = (int)get_global_id(1) * PANEL, left = p.out_channels - o;
     __global const stored *panel =
         packed + (size_t)get_global_id(1) * p.taps_h * p.taps_w * p.in_channels * PANEL;
-    const lanes bias0 = p.has_bias ? load_channels(bias + o, left) : (lanes)0;
+    const lanes bias0 = p.has_bias ? load_reals(bias + o, left) : (lanes)0;
     const lanes bias1 =
-        p.has_bias && left > LANES ? load_channels(bias + o + LANES, left - LANES) : (lanes)0;
+        p.has_bias && left > LANES ? load_reals(bias + o + LANES, left - LANES) : (lanes)0;
 
     for (int tile = 0; tile < TILES; tile++) {
         const int first = ((int)get_global_id(0) * TILES + tile) * TILE_ROWS;
@@ -145,7 +164,7 @@ __kernel void conv_direct(INPUT(source), INPUT(packed), INPUT(bias), INPUT(resid
 /* A work item sums TILE_ROWS output channels by 16 input channels of one tap over a piece of pixels.
  * Dimension 0: the tile (blocks of output channels, taps, panels of input channels), dimension 1: the
  * piece. partial (pieces, O, R, S, C) is dw itself, added to, where there is one piece. */
-__kernel void weight_gradient_direct(INPUT(x), INPUT(dy), OUTPUT(partial),
+__kernel void weight_gradient_direct(INPUT(x), INPUT(dy), OUTPUT_OF(real, partial),
                                      struct conv_weight_gradient g)
 {
     BEGIN(x);
@@ -194,12 +213,9 @@ __kernel void weight_gradient_direct(INPUT(x), INPUT(dy), OUTPUT(partial),
 #pragma unroll
     for (int i = 0; i < TILE_ROWS; i++) {
         if (o + i >= g.out_channels) continue;
-        __global stored *to =
+        __global real *to =
             partial + (((size_t)piece * g.out_channels + o + i) * taps + tap) * g.in_channels + c;
-        if (g.pieces == 1) sum0[i] += load_channels(to, left);
-        store_channels(to, sum0[i], left);
-        if (left <= LANES) continue;
-        if (g.pieces == 1) sum1[i] += load_channels(to + LANES, left - LANES);
-        store_channels(to + LANES, sum1[i], left - LANES);
+        put_reals(to, sum0[i], left, g.pieces == 1);
+        if (left > LANES) put_reals(to + LANES, sum1[i], left - LANES, g.pieces == 1);
     }
 }

@@ -22,7 +22,7 @@ __kernel void gather_columns(INPUT(source), OUTPUT(columns), struct conv_product
 }
 
 /* result = act(result + bias + residual). Dimension 0: channel, dimension 1: pixel. */
-__kernel void epilogue(OUTPUT(result), INPUT(bias), INPUT(residual), int channels, int pixels,
+__kernel void epilogue(OUTPUT(result), INPUT_OF(real, bias), INPUT(residual), int channels, int pixels,
                        int has_bias, int has_residual, int relu)
 {
     BEGIN(result);
@@ -33,25 +33,25 @@ __kernel void epilogue(OUTPUT(result), INPUT(bias), INPUT(residual), int channel
     if (c >= channels || pixel >= (size_t)pixels) return;
     const size_t at = pixel * channels + c;
     real value = LOAD(result, at);
-    if (has_bias) value += LOAD(bias, c);
+    if (has_bias) value += bias[c];
     if (has_residual) value += LOAD(residual, at);
     STORE(result, at, relu ? rectify(value) : value);
 }
 
 /* total += sum over the pieces, in their order. */
-__kernel void add_pieces(INPUT(partial), OUTPUT(total), ulong count, int pieces)
+__kernel void add_pieces(INPUT_OF(real, partial), OUTPUT_OF(real, total), ulong count, int pieces)
 {
     BEGIN(partial);
     BEGIN(total);
     const size_t i = get_global_id(0);
     if (i >= count) return;
     real sum = 0;
-    for (int p = 0; p < pieces; p++) sum += LOAD(partial, (size_t)p * count + i);
-    STORE(total, i, LOAD(total, i) + sum);
+    for (int p = 0; p < pieces; p++) sum += partial[(size_t)p * count + i];
+    total[i] += sum;
 }
 
 /* Column sums of a matrix over pieces of rows. Dimension 0: column, dimension 1: piece. */
-__kernel void sum_rows(INPUT(x), OUTPUT(partial), int rows, int columns, int piece)
+__kernel void sum_rows(INPUT(x), OUTPUT_OF(real, partial), int rows, int columns, int piece)
 {
     BEGIN(x);
     BEGIN(partial);
@@ -60,5 +60,5 @@ __kernel void sum_rows(INPUT(x), OUTPUT(partial), int rows, int columns, int pie
     real sum = 0;
     for (int r = p * piece; r < min((p + 1) * piece, rows); r++)
         sum += LOAD(x, (size_t)r * columns + c);
-    STORE(partial, (size_t)p * columns + c, sum);
+    partial[(size_t)p * columns + c] = sum;
 }

@@ -29,7 +29,7 @@
     }
 
 /* Dimension 0: channels, dimension 1: pixels; GROUP x GROUP work items a group. */
-__kernel void conv_tiled(INPUT(source), INPUT(weight), INPUT(bias), INPUT(residual), OUTPUT(result),
+__kernel void conv_tiled(INPUT(source), INPUT(weight), INPUT_OF(real, bias), INPUT(residual), OUTPUT(result),
                          struct conv_product p)
 {
     BEGIN(source);
@@ -97,7 +97,7 @@ __kernel void conv_tiled(INPUT(source), INPUT(weight), INPUT(bias), INPUT(residu
             const int o = first_channel + item_column + j * GROUP;
             if (o >= p.out_channels) continue;
             real value = sum[i][j];
-            if (p.has_bias) value += LOAD(bias, o);
+            if (p.has_bias) value += bias[o];
             if (p.has_residual) value += LOAD(residual, first + o);
             STORE(result, first + o, p.relu ? rectify(value) : value);
         }
@@ -106,7 +106,8 @@ __kernel void conv_tiled(INPUT(source), INPUT(weight), INPUT(bias), INPUT(residu
 
 /* Dimension 0: input channels, dimension 1: output channels, dimension 2: tap and piece of pixels.
  * partial as in weight_gradient_direct. */
-__kernel void weight_gradient_tiled(INPUT(x), INPUT(dy), OUTPUT(partial), struct conv_weight_gradient g)
+__kernel void weight_gradient_tiled(INPUT(x), INPUT(dy), OUTPUT_OF(real, partial),
+                                    struct conv_weight_gradient g)
 {
     BEGIN(x);
     BEGIN(dy);
@@ -152,6 +153,6 @@ __kernel void weight_gradient_tiled(INPUT(x), INPUT(dy), OUTPUT(partial), struct
             if (o >= g.out_channels || c >= g.in_channels) continue;
             const size_t at =
                 (((size_t)piece * g.out_channels + o) * taps + tap) * g.in_channels + c;
-            STORE(partial, at, g.pieces == 1 ? LOAD(partial, at) + sum[i][j] : sum[i][j]);
+            partial[at] = g.pieces == 1 ? partial[at] + sum[i][j] : sum[i][j];
         }
 }

@@ -3,7 +3,9 @@
  *
  * Options of a build:
  *   MVAD_DOUBLE        real is double (needs cl_khr_fp64)
- *   MVAD_HALF_STORAGE  values lie in memory as 16-bit floats; arithmetic stays in float
+ *   MVAD_HALF_STORAGE  activations, their gradients and weights lie in memory as 16-bit floats; arithmetic stays in
+ *                      float
+ *   MVAD_BF16_STORAGE  the same with the upper 16 bits of a float (bfloat16)
  *
  * An argument that is a value of the graph is a buffer and where in it the value begins, in
  * elements: a pointer into the middle of a buffer would have to obey the device's alignment.
@@ -35,6 +37,17 @@ typedef uint real_bits;
 typedef half stored;
 #define LOAD(pointer, index) vload_half((size_t)(index), pointer)
 #define STORE(pointer, index, number) vstore_half(number, (size_t)(index), pointer)
+#elif defined MVAD_BF16_STORAGE
+typedef ushort stored;
+#define LOAD(pointer, index) as_float((uint)(pointer)[index] << 16)
+#define STORE(pointer, index, number) (pointer)[index] = bfloat16_of(number)
+
+/* The nearest one, ties to even; a NaN stays one. */
+static inline ushort bfloat16_of(float number)
+{
+    const uint bits = as_uint(number);
+    return isnan(number) ? 0x7FC0 : (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
 #else
 typedef real stored;
 #define LOAD(pointer, index) ((pointer)[index])
@@ -43,8 +56,8 @@ typedef real stored;
 
 #define INPUT(name) __global const stored *name, ulong name##_begin
 #define OUTPUT(name) __global stored *name, ulong name##_begin
-/* The same of another type: statistics, indices, what kernels leave for each other. These are never
- * stored as halves. */
+/* The same of another type: of real what the contract in core/graph/op.h calls wide, and what kernels leave for each
+ * other; indices. */
 #define INPUT_OF(type, name) __global const type *name, ulong name##_begin
 #define OUTPUT_OF(type, name) __global type *name, ulong name##_begin
 #define BEGIN(name) name += name##_begin

@@ -14,6 +14,19 @@ __kernel void add(INPUT(a), INPUT(b), OUTPUT(y), ulong image_elements, int broad
     STORE(y, at, relu ? rectify(sum) : sum);
 }
 
+/* The same of values of the wide type. */
+__kernel void add_wide(INPUT_OF(real, a), INPUT_OF(real, b), OUTPUT_OF(real, y), ulong image_elements,
+                       int broadcast, int relu)
+{
+    BEGIN(a);
+    BEGIN(b);
+    BEGIN(y);
+    const size_t i = get_global_id(0), at = get_global_id(1) * image_elements + i;
+    if (i >= image_elements) return;
+    const real sum = a[at] + b[broadcast ? i : at];
+    y[at] = relu ? rectify(sum) : sum;
+}
+
 __kernel void relu(INPUT(x), OUTPUT(y), ulong count)
 {
     BEGIN(x);
@@ -33,11 +46,19 @@ __kernel void relu_grad(INPUT(dy), INPUT(y), OUTPUT(dx), ulong count)
     STORE(dx, i, LOAD(y, i) > 0 ? gradient : 0);
 }
 
-__kernel void fill(OUTPUT(y), ulong count, real value)
+__kernel void narrow(INPUT_OF(real, x), OUTPUT(y), ulong count)
+{
+    BEGIN(x);
+    BEGIN(y);
+    const size_t i = get_global_id(0);
+    if (i < count) STORE(y, i, x[i]);
+}
+
+__kernel void fill(OUTPUT_OF(real, y), ulong count, real value)
 {
     BEGIN(y);
     const size_t i = get_global_id(0);
-    if (i < count) STORE(y, i, value);
+    if (i < count) y[i] = value;
 }
 
 /* Philox4x32 with ten rounds, as core/base/random.h: turns the counter into four numbers. */

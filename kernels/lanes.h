@@ -33,6 +33,16 @@ typedef float8 lanes;
 #ifdef MVAD_HALF_STORAGE
 #define LOAD_LANES(pointer, index) vload_half8(0, (pointer) + (index))
 #define STORE_LANES(pointer, index, value) vstore_half8(value, 0, (pointer) + (index))
+#elif defined MVAD_BF16_STORAGE
+#define LOAD_LANES(pointer, index) as_float8(convert_uint8(vload8(0, (pointer) + (index))) << 16)
+#define STORE_LANES(pointer, index, value) vstore8(bfloat16_of_lanes(value), 0, (pointer) + (index))
+
+static inline ushort8 bfloat16_of_lanes(float8 numbers)
+{
+    const uint8 bits = as_uint8(numbers);
+    const uint8 nearest = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    return convert_ushort8(select(nearest, (uint8)0x7FC0, as_uint8(isnan(numbers))));
+}
 #else
 #define LOAD_LANES(pointer, index) vload8(0, (pointer) + (index))
 #define STORE_LANES(pointer, index, value) vstore8(value, 0, (pointer) + (index))

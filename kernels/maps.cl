@@ -44,7 +44,7 @@ __kernel void window_mean(INPUT(x), OUTPUT(y), int height, int width, int channe
 /* 1 - cosine as half the squared distance of the unit vectors: the difference of two numbers close
  * to 1 would lose its digits without a double. Where a norm is below eps the vector is divided by
  * eps and is shorter than 1; half of what its square lacks is added. One work item a pixel. */
-__kernel void cosine_map(INPUT(t), INPUT(s), OUTPUT(y), int channels, real eps, ulong count)
+__kernel void cosine_map(INPUT(t), INPUT(s), OUTPUT_OF(real, y), int channels, real eps, ulong count)
 {
     BEGIN(t);
     BEGIN(s);
@@ -66,11 +66,12 @@ __kernel void cosine_map(INPUT(t), INPUT(s), OUTPUT(y), int channels, real eps, 
     }
     const real t_lack = t_norm < eps ? 1 - t2 * t_scale * t_scale : 0;
     const real s_lack = s_norm < eps ? 1 - s2 * s_scale * s_scale : 0;
-    STORE(y, pixel, (distance + t_lack + s_lack) / 2);
+    y[pixel] = (distance + t_lack + s_lack) / 2;
 }
 
 /* y = scale * (x resized bilinearly, corners aligned) [+ addend]. Positions are exact in integers. */
-__kernel void resize(INPUT(x), INPUT(addend), OUTPUT(y), int has_addend, int in_height, int in_width,
+__kernel void resize(INPUT_OF(real, x), INPUT_OF(real, addend), OUTPUT_OF(real, y), int has_addend,
+                     int in_height, int in_width,
                      int height, int width, int channels, real scale)
 {
     BEGIN(x);
@@ -88,13 +89,13 @@ __kernel void resize(INPUT(x), INPUT(addend), OUTPUT(y), int has_addend, int in_
     const real down = (real)(down_at % rows) / rows, right = (real)(right_at % columns) / columns;
     const size_t upper = (image * in_height + top) * in_width;
     const size_t lower = (image * in_height + bottom) * in_width;
-    const real above = (1 - right) * LOAD(x, (upper + left) * channels + c) +
-                       right * LOAD(x, (upper + beside) * channels + c);
-    const real below = (1 - right) * LOAD(x, (lower + left) * channels + c) +
-                       right * LOAD(x, (lower + beside) * channels + c);
+    const real above = (1 - right) * x[(upper + left) * channels + c] +
+                       right * x[(upper + beside) * channels + c];
+    const real below = (1 - right) * x[(lower + left) * channels + c] +
+                       right * x[(lower + beside) * channels + c];
     const real value = scale * ((1 - down) * above + down * below);
     const size_t at = (image * height + row) * width * channels + element;
-    STORE(y, at, has_addend ? value + LOAD(addend, at) : value);
+    y[at] = has_addend ? value + addend[at] : value;
 }
 
 /* Index i, anywhere, of an axis of `size` mirrored with its edge elements again and again. */
@@ -123,7 +124,7 @@ __kernel void blur_weights(OUTPUT_OF(real, weights), int radius, real sigma)
 }
 
 /* One pass along the columns, into the scratch image y, then one along its rows. */
-__kernel void blur_columns(INPUT(x), OUTPUT_OF(real, y), INPUT_OF(real, weights), int radius,
+__kernel void blur_columns(INPUT_OF(real, x), OUTPUT_OF(real, y), INPUT_OF(real, weights), int radius,
                            int height, int width)
 {
     BEGIN(x);
@@ -134,11 +135,11 @@ __kernel void blur_columns(INPUT(x), OUTPUT_OF(real, y), INPUT_OF(real, weights)
     const size_t image = get_global_id(2) * height;
     real sum = 0;
     for (int k = -radius; k <= radius; k++)
-        sum += weights[radius + k] * LOAD(x, (image + mirror(row + k, height)) * width + column);
+        sum += weights[radius + k] * x[(image + mirror(row + k, height)) * width + column];
     y[(image + row) * width + column] = sum;
 }
 
-__kernel void blur_rows(INPUT_OF(real, x), OUTPUT(y), INPUT_OF(real, weights), int radius, int height,
+__kernel void blur_rows(INPUT_OF(real, x), OUTPUT_OF(real, y), INPUT_OF(real, weights), int radius, int height,
                         int width)
 {
     BEGIN(x);
@@ -150,12 +151,12 @@ __kernel void blur_rows(INPUT_OF(real, x), OUTPUT(y), INPUT_OF(real, weights), i
     real sum = 0;
     for (int k = -radius; k <= radius; k++)
         sum += weights[radius + k] * x[first + mirror(column + k, width)];
-    STORE(y, first + column, sum);
+    y[first + column] = sum;
 }
 
 /* Largest element of each piece of an image, in an order that does not matter. Dimension 0: the
  * piece, dimension 1: the image. */
-__kernel void max_pieces(INPUT(x), OUTPUT_OF(real, partial), ulong image_elements, ulong piece,
+__kernel void max_pieces(INPUT_OF(real, x), OUTPUT_OF(real, partial), ulong image_elements, ulong piece,
                          int pieces)
 {
     BEGIN(x);
@@ -163,12 +164,12 @@ __kernel void max_pieces(INPUT(x), OUTPUT_OF(real, partial), ulong image_element
     const size_t p = get_global_id(0), image = get_global_id(1);
     if (p >= (size_t)pieces) return;
     const size_t begin = p * piece, end = min((ulong)(begin + piece), image_elements);
-    real best = LOAD(x, image * image_elements + begin);
-    for (size_t i = begin + 1; i < end; i++) best = larger(best, LOAD(x, image * image_elements + i));
+    real best = x[image * image_elements + begin];
+    for (size_t i = begin + 1; i < end; i++) best = larger(best, x[image * image_elements + i]);
     partial[image * pieces + p] = best;
 }
 
-__kernel void max_images(INPUT_OF(real, partial), OUTPUT(y), int pieces, int images)
+__kernel void max_images(INPUT_OF(real, partial), OUTPUT_OF(real, y), int pieces, int images)
 {
     BEGIN(partial);
     BEGIN(y);
@@ -176,5 +177,5 @@ __kernel void max_images(INPUT_OF(real, partial), OUTPUT(y), int pieces, int ima
     if (image >= (size_t)images) return;
     real best = partial[image * pieces];
     for (int p = 1; p < pieces; p++) best = larger(best, partial[image * pieces + p]);
-    STORE(y, image, best);
+    y[image] = best;
 }

@@ -34,12 +34,12 @@ __kernel void squared_differences(INPUT(t), INPUT(s), OUTPUT_OF(real, partial), 
     SUM_OF_BLOCK(square(LOAD(t, i) - LOAD(s, i)))
 }
 
-__kernel void squares(INPUT(x), OUTPUT_OF(real, partial), ulong count, ulong block, uint lanes,
+__kernel void squares(INPUT_OF(real, x), OUTPUT_OF(real, partial), ulong count, ulong block, uint lanes,
                       int pieces)
 {
     BEGIN(x);
     BEGIN(partial);
-    SUM_OF_BLOCK(square(LOAD(x, i)))
+    SUM_OF_BLOCK(square(x[i]))
 }
 
 /* One work item; four chains. */
@@ -57,34 +57,34 @@ static inline real add_partials(__global const real *partial, int pieces)
     return (a + b) + (c + d);
 }
 
-__kernel void mse_finish(INPUT_OF(real, partial), OUTPUT(loss), int pieces, real factor)
+__kernel void mse_finish(INPUT_OF(real, partial), OUTPUT_OF(real, loss), int pieces, real factor)
 {
     BEGIN(partial);
     BEGIN(loss);
-    STORE(loss, 0, factor * add_partials(partial, pieces));
+    loss[0] = factor * add_partials(partial, pieces);
 }
 
-__kernel void norm_finish(INPUT_OF(real, partial), OUTPUT(norm), int pieces)
+__kernel void norm_finish(INPUT_OF(real, partial), OUTPUT_OF(real, norm), int pieces)
 {
     BEGIN(partial);
     BEGIN(norm);
-    STORE(norm, 0, sqrt(add_partials(partial, pieces)));
+    norm[0] = sqrt(add_partials(partial, pieces));
 }
 
 /* factor: 2 * weight / count */
-__kernel void mse_grad(INPUT(dloss), INPUT(t), INPUT(s), OUTPUT(ds), ulong count, real factor)
+__kernel void mse_grad(INPUT_OF(real, dloss), INPUT(t), INPUT(s), OUTPUT(ds), ulong count, real factor)
 {
     BEGIN(dloss);
     BEGIN(t);
     BEGIN(s);
     BEGIN(ds);
     const size_t i = get_global_id(0);
-    if (i < count) STORE(ds, i, LOAD(dloss, 0) * factor * (LOAD(s, i) - LOAD(t, i)));
+    if (i < count) STORE(ds, i, dloss[0] * factor * (LOAD(s, i) - LOAD(t, i)));
 }
 
 /* hyper: enum adamw_hyper of core/graph/op.h, in its order. */
-__kernel void adamw(INPUT(gradient), INPUT(norm), INPUT(hyper), OUTPUT(p), OUTPUT(m), OUTPUT(v),
-                    ulong count)
+__kernel void adamw(INPUT_OF(real, gradient), INPUT_OF(real, norm), INPUT_OF(real, hyper),
+                    OUTPUT_OF(real, p), OUTPUT_OF(real, m), OUTPUT_OF(real, v), ulong count)
 {
     BEGIN(gradient);
     BEGIN(norm);
@@ -93,17 +93,16 @@ __kernel void adamw(INPUT(gradient), INPUT(norm), INPUT(hyper), OUTPUT(p), OUTPU
     BEGIN(m);
     BEGIN(v);
     const size_t i = get_global_id(0);
-    if (i >= count) return;
-    const real rate = LOAD(hyper, 0), beta1 = LOAD(hyper, 1), beta2 = LOAD(hyper, 2);
-    const real clip = LOAD(hyper, 7) / (LOAD(norm, 0) + (real)1e-6);
-    const real g = (clip > 1 ? 1 : clip) * LOAD(gradient, i); /* a NaN stays one */
-    const real m_new = beta1 * LOAD(m, i) + (1 - beta1) * g;
-    const real v_new = beta2 * LOAD(v, i) + (1 - beta2) * g * g;
-    const real bias1 = LOAD(hyper, 5), bias2 = LOAD(hyper, 6), old = LOAD(p, i);
-    STORE(m, i, m_new);
-    STORE(v, i, v_new);
+    if (i >= count || !isfinite(norm[0])) return;
+    const real rate = hyper[0], beta1 = hyper[1], beta2 = hyper[2];
+    const real clip = hyper[7] / (norm[0] * hyper[8] + (real)1e-6);
+    const real g = (clip > 1 ? 1 : clip) * hyper[8] * gradient[i];
+    const real m_new = beta1 * m[i] + (1 - beta1) * g;
+    const real v_new = beta2 * v[i] + (1 - beta2) * g * g;
+    const real bias1 = hyper[5], bias2 = hyper[6], old = p[i];
+    m[i] = m_new;
+    v[i] = v_new;
     /* Decay and step in one subtraction: 1 - decay would lose most of decay's digits in float. */
     const real unbias = 1 / sqrt(bias2);
-    STORE(p, i, old - (rate * LOAD(hyper, 4) * old +
-                       rate / bias1 * m_new / (sqrt(v_new) * unbias + LOAD(hyper, 3))));
+    p[i] = old - (rate * hyper[4] * old + rate / bias1 * m_new / (sqrt(v_new) * unbias + hyper[3]));
 }

@@ -57,7 +57,9 @@ static void device_not_available(void **state)
                  "foo");
     expect_error(4, BENCH " step --device cpu:x", "cpu:x");
     expect_error(4, MVAD " selftest --precision f16", "computes in f32 and f64 only");
-    expect_error(4, BENCH " step --train --precision f16", "16-bit values are for inference");
+    expect_error(4, BENCH " step --train --precision bf16", "computes in f32 and f64 only");
+    expect_error(4, MVAD " selftest --precision tf32", "computes in f32 and f64 only");
+    expect_error(2, MVAD " selftest --precision f8", "known: f32, tf32, f16, bf16, f64");
     expect_error(4, MVAD " tune --device cpu", "nothing to tune");
 }
 

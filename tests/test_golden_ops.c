@@ -339,7 +339,7 @@ static void optimizer(enum dtype real)
     double beta2 = real == DTYPE_F32 ? (double)0.999f : 0.999;
     for (int t = 0; t < 3; t++) {
         const double settings[ADAMW_HYPER_COUNT] = {
-            0.0125, beta1, beta2, 1e-8, 0.1, 1 - pow(beta1, t + 1), 1 - pow(beta2, t + 1), 5};
+            0.0125, beta1, beta2, 1e-8, 0.1, 1 - pow(beta1, t + 1), 1 - pow(beta2, t + 1), 5, 1};
         memcpy(c.settings[t], settings, sizeof settings);
         value_id hyper = graph_statistic(&c.graph, "hyper", DIM(1, 1, 1, ADAMW_HYPER_COUNT));
         value_id g = vector(&c, names[t][0], 37);

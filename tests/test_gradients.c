@@ -264,7 +264,7 @@ static void adamw_updates_every_parameter(void **state)
     const double hyper[ADAMW_HYPER_COUNT] = {
         [ADAMW_LEARNING_RATE] = 0.01, [ADAMW_BETA1] = 0.8,        [ADAMW_BETA2] = 0.95,
         [ADAMW_EPSILON] = 1e-3,       [ADAMW_WEIGHT_DECAY] = 0.1, [ADAMW_BIAS1] = 1 - 0.8,
-        [ADAMW_BIAS2] = 1 - 0.95,     [ADAMW_CLIP_NORM] = 0.5,
+        [ADAMW_BIAS2] = 1 - 0.95,     [ADAMW_CLIP_NORM] = 0.5,    [ADAMW_UNSCALE] = 1,
     };
     static double before[MAX_PARAMETERS][MAX_ELEMENTS], after[MAX_ELEMENTS];
     struct graph graph;

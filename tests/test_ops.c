@@ -116,6 +116,36 @@ static void ops_agree_in_double(void **state)
     run_table(*state, MVAD_PRECISION_F64);
 }
 
+/* A device without 16-bit values refuses the first case. */
+static void ops_agree_in(void **state, mvad_precision precision)
+{
+    const struct devices *devices = *state;
+    if (!devices->with[0]) skip();
+    struct selftest_data *first = prepare(selftest_case_at(0), precision);
+    struct selftest_result result = {0};
+    mvad_error error = {0};
+    const mvad_status status = selftest_execute(devices->with[0], first, &result, &error);
+    selftest_result_free(&result);
+    selftest_data_free(first);
+    if (status == MVAD_ERROR_UNSUPPORTED) skip();
+    run_table(devices, precision);
+}
+
+static void ops_agree_in_half(void **state)
+{
+    ops_agree_in(state, MVAD_PRECISION_F16);
+}
+
+static void ops_agree_in_bfloat16(void **state)
+{
+    ops_agree_in(state, MVAD_PRECISION_BF16);
+}
+
+static void ops_agree_in_tf32(void **state)
+{
+    ops_agree_in(state, MVAD_PRECISION_TF32);
+}
+
 static void every_op_is_covered(void **state)
 {
     (void)state;
@@ -204,9 +234,10 @@ static void batch_norm_repeats_its_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_op_is_covered),         cmocka_unit_test(names_are_unique),
-        cmocka_unit_test(ops_agree_in_float),          cmocka_unit_test(ops_agree_in_double),
-        cmocka_unit_test(batch_norm_repeats_its_bits),
+        cmocka_unit_test(every_op_is_covered), cmocka_unit_test(names_are_unique),
+        cmocka_unit_test(ops_agree_in_float),  cmocka_unit_test(ops_agree_in_double),
+        cmocka_unit_test(ops_agree_in_half),   cmocka_unit_test(ops_agree_in_bfloat16),
+        cmocka_unit_test(ops_agree_in_tf32),   cmocka_unit_test(batch_norm_repeats_its_bits),
     };
     return cmocka_run_group_tests_name("ops", tests, open_devices, close_devices);
 }

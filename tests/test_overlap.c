@@ -178,7 +178,9 @@ static void steps_and_uploads_overlap(void **state)
         if (i + 1 < ROUNDS) OK(mvad_trainer_stage(overlapping, f->images[i + 1], &error));
         OK(mvad_trainer_finish(overlapping, &result, &error));
         OK(mvad_trainer_step(in_turn, f->images[i], &wanted, &error));
-        assert_memory_equal(&result, &wanted, sizeof wanted);
+        assert_memory_equal(&result.loss, &wanted.loss, sizeof wanted.loss);
+        assert_memory_equal(&result.gradient_norm, &wanted.gradient_norm,
+                            sizeof wanted.gradient_norm);
         assert_true(result.loss != last);
         last = result.loss;
     }

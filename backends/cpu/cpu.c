@@ -224,10 +224,10 @@ static mvad_status cpu_query(void *state, const struct graph *graph, const struc
     const struct cpu_device *device = state;
     const struct cpu_op *kernel = (*table_for(device, graph))[node->op];
     struct cpu_call call = describe_call(device, graph, node);
-    const char *why = graph->real == DTYPE_F16 ? "computes in f32 and f64 only"
-                      : !kernel                ? "no kernel"
-                      : kernel->supports       ? kernel->supports(&call)
-                                               : NULL;
+    const char *why = dtype_is_16_bit(graph->real) || graph->tf32 ? "computes in f32 and f64 only"
+                      : !kernel                                   ? "no kernel"
+                      : kernel->supports                          ? kernel->supports(&call)
+                                                                  : NULL;
     if (why)
         return error_set(error, MVAD_ERROR_UNSUPPORTED, "cpu: %s (%s): %s", op_name(node->op),
                          graph->scopes[node->scope], why);

@@ -35,6 +35,7 @@ extern const struct cpu_op CPU_NAME(cpu_cosine_map);
 extern const struct cpu_op CPU_NAME(cpu_resize);
 extern const struct cpu_op CPU_NAME(cpu_gaussian_blur);
 extern const struct cpu_op CPU_NAME(cpu_max);
+extern const struct cpu_op CPU_NAME(cpu_narrow);
 extern const struct cpu_op CPU_NAME(cpu_fill);
 extern const struct cpu_op CPU_NAME(cpu_norm);
 extern const struct cpu_op CPU_NAME(cpu_adamw);

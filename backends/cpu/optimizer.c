@@ -53,11 +53,13 @@ static inline real square_root(real x)
 
 static void adamw_run(const struct cpu_call *call)
 {
-    const real *norm = call->x[1], *hyper = call->x[2];
-    double clip = (double)hyper[ADAMW_CLIP_NORM] / ((double)*norm + 1e-6);
-    if (clip > 1) clip = 1; /* a NaN stays one */
+    const real *hyper = call->x[2];
+    const double norm = (double)*(const real *)call->x[1], unscale = (double)hyper[ADAMW_UNSCALE];
+    if (!isfinite(norm)) return;
+    double clip = (double)hyper[ADAMW_CLIP_NORM] / (norm * unscale + 1e-6);
+    if (clip > 1) clip = 1;
     double rate = (double)hyper[ADAMW_LEARNING_RATE];
-    real factor = (real)clip, beta1 = hyper[ADAMW_BETA1], beta2 = hyper[ADAMW_BETA2];
+    real factor = (real)(clip * unscale), beta1 = hyper[ADAMW_BETA1], beta2 = hyper[ADAMW_BETA2];
     real rest1 = 1 - beta1, rest2 = 1 - beta2, epsilon = hyper[ADAMW_EPSILON];
     real decay = (real)(rate * (double)hyper[ADAMW_WEIGHT_DECAY]);
     real step = (real)(rate / (double)hyper[ADAMW_BIAS1]);

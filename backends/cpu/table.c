@@ -28,6 +28,7 @@ const struct cpu_op *const CPU_NAME(cpu_table)[OP_COUNT] = {
     [OP_RESIZE] = &CPU_NAME(cpu_resize),
     [OP_GAUSSIAN_BLUR] = &CPU_NAME(cpu_gaussian_blur),
     [OP_MAX] = &CPU_NAME(cpu_max),
+    [OP_NARROW] = &CPU_NAME(cpu_narrow),
     [OP_FILL] = &CPU_NAME(cpu_fill),
     [OP_NORM] = &CPU_NAME(cpu_norm),
     [OP_ADAMW] = &CPU_NAME(cpu_adamw),

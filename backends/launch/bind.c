@@ -37,7 +37,8 @@ mvad_status launch_query(struct launch_device *device, const struct graph *graph
     struct launch_call call = describe_call(device, graph, node);
     const char *why = graph->real == DTYPE_F64 && !device->fp64
                           ? "the device has no double precision"
-                          : too_large(&call);
+                      : graph->tf32 && !device->tf32 ? "tf32 is a precision of CUDA devices"
+                                                     : too_large(&call);
     if (!why && op->supports) why = op->supports(&call);
     if (why)
         return error_set(error, MVAD_ERROR_UNSUPPORTED, "%s: %s (%s): %s", device->id,

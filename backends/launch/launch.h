@@ -61,6 +61,7 @@ struct launch_device {
     char id[32];
     bool processor; /* its work items are threads of a CPU, with vector registers */
     bool fp64;
+    bool tf32; /* its products can round factors to 11 digits */
     size_t largest_group;
     size_t most_groups; /* along dimensions 1 and 2 */
 };

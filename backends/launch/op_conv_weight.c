@@ -25,12 +25,12 @@ static struct layout layout_of(const struct launch_call *call, enum launch_varia
 {
     struct layout l = {0};
     struct conv_weight_gradient *g = &l.gradient;
-    const size_t stored = launch_stored_bytes(call);
+    const size_t stored = launch_stored_bytes(call), real = launch_real_bytes(call);
     *g = conv_weight_gradient_of(call, &l.x, &l.dy);
     const int64_t pixels = launch_rows(l.dy);
     l.weights = (int64_t)g->out_channels * g->taps_h * g->taps_w * g->in_channels;
     int64_t pieces = divide_up(pixels, PIECE_PIXELS),
-            most = PARTIAL_BYTES / (int64_t)stored / l.weights;
+            most = PARTIAL_BYTES / (int64_t)real / l.weights;
     if (most > MAX_PIECES) most = MAX_PIECES;
     if (pieces > most) pieces = most;
     if (pieces < 1 || variant == LAUNCH_VARIANT_BLAS) pieces = 1;
@@ -43,14 +43,14 @@ static struct layout layout_of(const struct launch_call *call, enum launch_varia
                 l.bytes =
                     (size_t)(conv_column_rows(&columns, stored) * conv_depth(&columns)) * stored;
         } else if (g->pieces > 1) {
-            l.bytes = (size_t)(l.weights * g->pieces) * stored;
+            l.bytes = (size_t)(l.weights * g->pieces) * real;
         }
     }
     l.bias_offset = l.bytes = size_align(l.bytes, VALUE_ALIGNMENT);
     if (call->out[1]) {
         l.bias_piece = divide_up(pixels, BIAS_PIECES);
         l.bias_pieces = divide_up(pixels, l.bias_piece);
-        l.bytes += (size_t)(l.bias_pieces * g->out_channels) * stored;
+        l.bytes += (size_t)(l.bias_pieces * g->out_channels) * real;
     }
     return l;
 }
@@ -60,7 +60,7 @@ static void emit_add_pieces(struct launch_call *call, size_t offset, const struc
 {
     const int64_t count = value_count_elements(total);
     launch_kernel(call, LAUNCH_CONV_PARTS, "add_pieces", 1, NULL, 0);
-    launch_scratch(call, offset, launch_stored_bytes(call));
+    launch_scratch(call, offset, launch_real_bytes(call));
     launch_value(call, total);
     launch_ulong(call, count);
     launch_int(call, pieces);
@@ -71,7 +71,7 @@ static void emit_bias(struct launch_call *call, const struct layout *l)
 {
     launch_kernel(call, LAUNCH_CONV_PARTS, "sum_rows", 1, NULL, 0);
     launch_value(call, l->dy);
-    launch_scratch(call, l->bias_offset, launch_stored_bytes(call));
+    launch_scratch(call, l->bias_offset, launch_real_bytes(call));
     launch_int(call, launch_rows(l->dy));
     launch_int(call, l->dy->dim[3]);
     launch_int(call, l->bias_piece);
@@ -87,7 +87,7 @@ static void set_arguments(struct launch_call *call, const struct layout *l)
     if (l->gradient.pieces == 1)
         launch_value(call, call->out[0]);
     else
-        launch_scratch(call, 0, launch_stored_bytes(call));
+        launch_scratch(call, 0, launch_real_bytes(call));
     launch_struct(call, &l->gradient, sizeof l->gradient);
 }
 

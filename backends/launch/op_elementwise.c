@@ -7,7 +7,8 @@ static void add_emit(struct launch_call *call)
 {
     const struct value *y = call->out[0];
     const int64_t count = value_count_elements(y), period = value_count_elements(call->in[1]);
-    launch_kernel(call, LAUNCH_ELEMENTWISE, "add", 1, NULL, 0);
+    launch_kernel(call, LAUNCH_ELEMENTWISE, y->dtype == call->graph->real ? "add" : "add_wide", 1,
+                  NULL, 0);
     launch_value(call, call->in[0]);
     launch_value(call, call->in[1]);
     launch_value(call, y);
@@ -43,6 +44,18 @@ static void relu_grad_emit(struct launch_call *call)
 }
 
 const struct launch_op launch_relu_grad = {.emit = relu_grad_emit};
+
+static void narrow_emit(struct launch_call *call)
+{
+    const int64_t count = value_count_elements(call->out[0]);
+    launch_kernel(call, LAUNCH_ELEMENTWISE, "narrow", 1, NULL, 0);
+    launch_value(call, call->in[0]);
+    launch_value(call, call->out[0]);
+    launch_ulong(call, count);
+    launch_1d(call, count);
+}
+
+const struct launch_op launch_narrow = {.emit = narrow_emit};
 
 static void fill_emit(struct launch_call *call)
 {

@@ -31,6 +31,7 @@ extern const struct launch_op launch_cosine_map;
 extern const struct launch_op launch_resize;
 extern const struct launch_op launch_gaussian_blur;
 extern const struct launch_op launch_max;
+extern const struct launch_op launch_narrow;
 extern const struct launch_op launch_fill;
 extern const struct launch_op launch_norm;
 extern const struct launch_op launch_adamw;

@@ -28,6 +28,7 @@ const struct launch_op *const launch_ops[OP_COUNT] = {
     [OP_RESIZE] = &launch_resize,
     [OP_GAUSSIAN_BLUR] = &launch_gaussian_blur,
     [OP_MAX] = &launch_max,
+    [OP_NARROW] = &launch_narrow,
     [OP_FILL] = &launch_fill,
     [OP_NORM] = &launch_norm,
     [OP_ADAMW] = &launch_adamw,

@@ -18,9 +18,11 @@ static mvad_status begin_kernel(struct launch_call *call, enum launch_file file,
 {
     struct opencl_steps *steps = call->target;
     char text[MAX_OPTIONS];
-    int length = snprintf(text, sizeof text, "-DLANES=%d%s%s", lanes,
-                          call->graph->real == DTYPE_F64 ? " -DMVAD_DOUBLE" : "",
-                          call->graph->real == DTYPE_F16 ? " -DMVAD_HALF_STORAGE" : "");
+    static const char *const storage[] = {[DTYPE_F32] = "",
+                                          [DTYPE_F64] = " -DMVAD_DOUBLE",
+                                          [DTYPE_F16] = " -DMVAD_HALF_STORAGE",
+                                          [DTYPE_BF16] = " -DMVAD_BF16_STORAGE"};
+    int length = snprintf(text, sizeof text, "-DLANES=%d%s", lanes, storage[call->graph->real]);
     if (option) snprintf(text + length, sizeof text - (size_t)length, " -D%s=%d", option, number);
     cl_program program;
     cl_int code = CL_SUCCESS;

@@ -31,8 +31,8 @@ static bool can(const struct launch_call *call, enum launch_variant variant)
         call->device->processor ? LAUNCH_VARIANT_TILED : LAUNCH_VARIANT_DIRECT;
     if (variant == foreign) return false;
     if (variant != LAUNCH_VARIANT_BLAS) return true;
-    /* CLBlast's products of halves sum in halves. */
-    if (call->graph->real == DTYPE_F16) return false;
+    /* CLBlast's products of halves sum in halves, and it knows no bfloat16. */
+    if (dtype_is_16_bit(call->graph->real)) return false;
     return is_weight_gradient(call) || conv_can(call, variant);
 }
 

@@ -189,13 +189,17 @@ int precision_read(const struct caller *caller, const char *text, mvad_precision
 {
     for (int i = 0; i < MVAD_PRECISION_COUNT; i++) {
         *precision = (mvad_precision)i;
-        if (!strcmp(text, precision_name(*precision))) return OPTIONS_READ;
+        const char *name = precision_name(*precision);
+        /* fp32 is f32, and so on. */
+        if (!strcmp(text, name) || (text[0] == 'f' && text[1] == 'p' && !strcmp(text + 2, name + 1)))
+            return OPTIONS_READ;
     }
-    return command_fail(caller, EXIT_USAGE, "--precision '%s'; known: f32, f64, f16", text);
+    return command_fail(caller, EXIT_USAGE, "--precision '%s'; known: f32, tf32, f16, bf16, f64",
+                        text);
 }
 
 const char *precision_name(mvad_precision precision)
 {
-    static const char *const names[MVAD_PRECISION_COUNT] = {"f32", "f64", "f16"};
+    static const char *const names[MVAD_PRECISION_COUNT] = {"f32", "f64", "f16", "bf16", "tf32"};
     return names[precision];
 }

@@ -45,7 +45,7 @@ void device_options_init(struct device_options *options);
 int device_options_open(const struct caller *caller, const struct device_options *options,
                         mvad_device **device);
 
-/* "f32" or "f64". */
+/* "f32" (also "fp32"), "tf32", "f16" ("fp16"), "bf16" or "f64" ("fp64"). */
 int precision_read(const struct caller *caller, const char *text, mvad_precision *precision);
 const char *precision_name(mvad_precision precision);
 
@@ -53,7 +53,7 @@ const char *precision_name(mvad_precision precision);
 #define OPTION_PRECISION(text)                                                  \
     {                                                                           \
         "precision", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, (text), 0, \
-            "f32; f64 to check numbers; f16 to store values in 16 bits", "TYPE" \
+            "f32; tf32, f16 or bf16 for speed; f64 to check numbers", "TYPE"    \
     }
 
 #endif

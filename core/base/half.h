@@ -1,4 +1,5 @@
-/* 16-bit floats (IEEE 754 binary16): 11 digits, largest number 65504. */
+/* 16-bit floats: IEEE 754 binary16 ("half"), with 11 binary digits and 65504 as its largest number, and bfloat16, the
+ * upper half of a float, with 8 digits and a float's range. */
 #ifndef BASE_HALF_H
 #define BASE_HALF_H
 
@@ -41,6 +42,23 @@ static inline uint16_t half_from_float(float value)
     }
     const uint32_t rounded = magnitude + 0xFFFu + (magnitude >> 13 & 1u);
     return (uint16_t)(sign | ((rounded >> 13) - ((127 - 15) << 10)));
+}
+
+static inline float float_from_bfloat16(uint16_t number)
+{
+    const uint32_t bits = (uint32_t)number << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The nearest one, ties to even. */
+static inline uint16_t bfloat16_from_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40u); /* NaN */
+    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
 }
 
 #endif

@@ -20,7 +20,7 @@ static value_id new_value(struct graph *graph, value_id like)
     if (graph->error.status) return VALUE_NONE;
     int64_t dim[4];
     memcpy(dim, graph->values[like].dim, sizeof dim);
-    return graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL);
+    return graph_add_value(graph, graph->values[like].dtype, SEGMENT_ARENA, dim, NULL);
 }
 
 static bool wants(const struct pass *pass, value_id id)
@@ -58,11 +58,22 @@ static value_id parameter_gradient(struct pass *pass, value_id parameter)
     return pass->gradient[parameter];
 }
 
+/* The parameter a convolution's weight is, or is a 16-bit copy of. */
+static value_id weight_source(const struct pass *pass, value_id w)
+{
+    for (size_t i = 0; i < pass->forward_nodes; i++) {
+        const struct node *node = &pass->graph->nodes[i];
+        if (node->op == OP_NARROW && node->out[0] == w) return node->in[0];
+    }
+    return w;
+}
+
 static void conv_rule(struct pass *pass, const struct node *node, value_id dy)
 {
     bool transposed = node->op == OP_CONVT2X2;
     value_id x = node->in[0], w = node->in[1], bias = node->in[2];
-    value_id parameters[2] = {parameter_gradient(pass, w), parameter_gradient(pass, bias)};
+    value_id parameters[2] = {parameter_gradient(pass, weight_source(pass, w)),
+                              parameter_gradient(pass, bias)};
     /* The weight's gradient first: it is the last reader of x. */
     if (value_present(parameters[0]) || value_present(parameters[1]))
         graph_emit(pass->graph, transposed ? OP_CONVT2X2_GRAD_WEIGHT : OP_CONV2D_GRAD_WEIGHT,
@@ -188,10 +199,9 @@ static void differentiate_node(struct pass *pass, const struct node *node, value
 /* The flat view of a whole parameter-shaped segment. */
 static value_id flat_view(struct graph *graph, enum segment segment)
 {
-    int64_t elements =
-        (int64_t)(graph->segment_bytes[SEGMENT_TRAINABLE] / dtype_bytes(graph->real));
-    value_id id =
-        graph_add_value(graph, graph->real, segment, (int64_t[4]){1, 1, 1, elements}, NULL);
+    const enum dtype wide = graph_wide(graph);
+    int64_t elements = (int64_t)(graph->segment_bytes[SEGMENT_TRAINABLE] / dtype_bytes(wide));
+    value_id id = graph_add_value(graph, wide, segment, (int64_t[4]){1, 1, 1, elements}, NULL);
     if (id == VALUE_NONE) return id;
     graph->values[id].offset = 0;
     graph->segment_bytes[segment] = graph->segment_bytes[SEGMENT_TRAINABLE];
@@ -212,14 +222,22 @@ mvad_status graph_differentiate(struct graph *graph, value_id loss)
     if (graph_layout(graph, &graph->error)) goto cleanup;
 
     graph_scope(graph, "backward");
-    value_id all = flat_view(graph, SEGMENT_GRADIENT), one = new_value(graph, loss);
-    union op_params fill_one = {.fill = {.value = 1}};
+    value_id all = flat_view(graph, SEGMENT_GRADIENT);
     graph_emit(graph, OP_FILL, NULL, 0, NULL, 1, &all);
-    graph_emit(graph, OP_FILL, &fill_one, 0, NULL, 1, &one);
+    /* 16-bit gradients of the loss itself would vanish below 6e-8 (Micikevicius et al., "Mixed precision training",
+     * 2018): they are those of the loss times a number from the host. */
+    if (graph->real == DTYPE_F16) {
+        pass.gradient[loss] =
+            graph_input(graph, "loss_scale", graph_wide(graph), (int64_t[4]){1, 1, 1, 1});
+    } else {
+        const union op_params fill_one = {.fill = {.value = 1}};
+        pass.gradient[loss] = new_value(graph, loss);
+        graph_emit(graph, OP_FILL, &fill_one, 0, NULL, 1, &pass.gradient[loss]);
+    }
     if (graph->error.status) goto cleanup;
-    pass.gradient[loss] = one;
     for (size_t i = pass.forward_nodes; i-- > 0 && !graph->error.status;) {
         struct node node = graph->nodes[i]; /* a copy: appending moves the array */
+        if (node.op == OP_NARROW) continue;
         if (!value_present(node.out[0]) || !wants(&pass, node.out[0])) continue;
         value_id dy = pass.gradient[node.out[0]];
         if (value_present(dy)) differentiate_node(&pass, &node, dy);
@@ -236,10 +254,9 @@ mvad_status graph_append_adamw(struct graph *graph)
     value_id gradient = flat_view(graph, SEGMENT_GRADIENT);
     value_id state[3] = {flat_view(graph, SEGMENT_TRAINABLE), flat_view(graph, SEGMENT_MOMENT1),
                          flat_view(graph, SEGMENT_MOMENT2)};
-    value_id norm =
-        graph_add_value(graph, graph->real, SEGMENT_ARENA, (int64_t[4]){1, 1, 1, 1}, NULL);
-    value_id hyper =
-        graph_input(graph, "hyper", graph->real, (int64_t[4]){1, 1, 1, ADAMW_HYPER_COUNT});
+    const enum dtype wide = graph_wide(graph);
+    value_id norm = graph_add_value(graph, wide, SEGMENT_ARENA, (int64_t[4]){1, 1, 1, 1}, NULL);
+    value_id hyper = graph_input(graph, "hyper", wide, (int64_t[4]){1, 1, 1, ADAMW_HYPER_COUNT});
     graph_scope(graph, "optimizer");
     graph_emit(graph, OP_NORM, NULL, 1, &gradient, 1, &norm);
     graph_emit(graph, OP_ADAMW, NULL, 3, (value_id[]){gradient, norm, hyper}, 3, state);

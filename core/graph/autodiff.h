@@ -10,7 +10,7 @@
 #include "core/graph/graph.h"
 
 /* Lays out SEGMENT_GRADIENT like SEGMENT_TRAINABLE and appends the backward pass of the scalar
- * `loss`. Values that no trainable parameter feeds get no gradient. An op without a rule is
+ * `loss`; with 16-bit floats, that of the loss times the input "loss_scale" (1,1,1,1). Values that no trainable parameter feeds get no gradient. An op without a rule is
  * MVAD_ERROR_UNSUPPORTED. */
 mvad_status graph_differentiate(struct graph *graph, value_id loss);
 

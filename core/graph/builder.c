@@ -25,16 +25,42 @@ static bool same_shape(const struct graph *graph, value_id a, value_id b)
     return !memcmp(dims(graph, a), dims(graph, b), 4 * sizeof(int64_t));
 }
 
-/* (1,1,1,c)? */
+/* (1,1,1,c) of the wide type? */
 static bool is_vector(const struct graph *graph, value_id id, int64_t c)
 {
     const int64_t *d = dims(graph, id);
-    return d[0] == 1 && d[1] == 1 && d[2] == 1 && d[3] == c;
+    return d[0] == 1 && d[1] == 1 && d[2] == 1 && d[3] == c &&
+           graph->values[id].dtype == graph_wide(graph);
+}
+
+static bool is_real(enum dtype dtype)
+{
+    return dtype != DTYPE_I32 && dtype != DTYPE_U32;
+}
+
+/* Whether a node may have this value where the op's contract has the real or the wide type. */
+static bool type_fits(const struct graph *graph, value_id id, bool wide)
+{
+    if (!value_present(id) || !is_real(graph->values[id].dtype)) return true;
+    return graph->values[id].dtype == (wide ? graph_wide(graph) : graph->real);
 }
 
 bool graph_emit(struct graph *graph, enum op op, const union op_params *params, int inputs,
                 const value_id *in, int outputs, const value_id *out)
 {
+    if (graph->error.status) return false;
+    bool fit = true;
+    if (op == OP_ADD) {
+        const enum dtype dtype = graph->values[out[0]].dtype;
+        for (int i = 0; i < 2; i++) fit &= graph->values[in[i]].dtype == dtype;
+    } else {
+        for (int i = 0; i < inputs; i++) fit &= type_fits(graph, in[i], op_input_is_wide(op, i));
+        for (int i = 0; i < outputs; i++) fit &= type_fits(graph, out[i], op_output_is_wide(op, i));
+    }
+    if (!fit) {
+        fail(graph, op, "a value is stored in another type than the op's");
+        return false;
+    }
     struct node *node = graph_add_node(graph, op);
     if (!node) return false;
     if (params) node->params = *params;
@@ -46,17 +72,24 @@ bool graph_emit(struct graph *graph, enum op op, const union op_params *params, 
     for (int i = 0; i < outputs; i++) {
         node->out[i] = out[i];
         struct value *value = value_present(out[i]) ? &graph->values[out[i]] : NULL;
-        if (value && value->segment == SEGMENT_ARENA && value->dtype == graph->real)
+        if (value && value->segment == SEGMENT_ARENA && is_real(value->dtype))
             value->needs_gradient = needs;
     }
     return true;
 }
 
-/* One node with one computed output of the graph's real type. */
+/* A computed value as output `index` of an op. */
+static value_id add_output(struct graph *graph, enum op op, int index, const int64_t dim[4])
+{
+    const enum dtype dtype = op_output_is_wide(op, index) ? graph_wide(graph) : graph->real;
+    return graph_add_value(graph, dtype, SEGMENT_ARENA, dim, NULL);
+}
+
+/* One node with one computed output. */
 static value_id emit1(struct graph *graph, enum op op, union op_params params, int inputs,
                       const value_id *in, const int64_t dim[4])
 {
-    value_id out = graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL);
+    value_id out = add_output(graph, op, 0, dim);
     return graph_emit(graph, op, &params, inputs, in, 1, &out) ? out : VALUE_NONE;
 }
 
@@ -70,14 +103,19 @@ value_id graph_constant(struct graph *graph, const char *name, const int64_t dim
     return graph_add_value(graph, graph->real, SEGMENT_CONSTANT, dim, name);
 }
 
+value_id graph_constant_wide(struct graph *graph, const char *name, const int64_t dim[4])
+{
+    return graph_add_value(graph, graph_wide(graph), SEGMENT_CONSTANT, dim, name);
+}
+
 value_id graph_trainable(struct graph *graph, const char *name, const int64_t dim[4])
 {
-    return graph_add_value(graph, graph->real, SEGMENT_TRAINABLE, dim, name);
+    return graph_add_value(graph, graph_wide(graph), SEGMENT_TRAINABLE, dim, name);
 }
 
 value_id graph_statistic(struct graph *graph, const char *name, const int64_t dim[4])
 {
-    return graph_add_value(graph, graph->real, SEGMENT_STATISTIC, dim, name);
+    return graph_add_value(graph, graph_wide(graph), SEGMENT_STATISTIC, dim, name);
 }
 
 value_id graph_random(struct graph *graph)
@@ -99,6 +137,14 @@ value_id graph_find(const struct graph *graph, const char *name)
     for (size_t i = 0; i < graph->value_count; i++)
         if (graph->values[i].name && !strcmp(graph->values[i].name, name)) return (value_id)i;
     return VALUE_NONE;
+}
+
+value_id graph_narrow(struct graph *graph, value_id x)
+{
+    if (graph->error.status || graph->values[x].dtype == graph->real) return x;
+    int64_t dim[4];
+    memcpy(dim, dims(graph, x), sizeof dim);
+    return emit1(graph, OP_NARROW, (union op_params){0}, 1, &x, dim);
 }
 
 value_id graph_conv2d(struct graph *graph, value_id x, value_id w, value_id bias, int32_t stride,
@@ -144,9 +190,9 @@ value_id graph_batch_norm(struct graph *graph, value_id x, struct batch_norm_inp
         return fail(graph, OP_BATCH_NORM, "parameters must have one element a channel");
     int64_t dim[4], vector[4] = {1, 1, 1, dims(graph, x)[3]};
     memcpy(dim, dims(graph, x), sizeof dim);
-    value_id out[3] = {graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL),
-                       graph_add_value(graph, graph->real, SEGMENT_ARENA, vector, NULL),
-                       graph_add_value(graph, graph->real, SEGMENT_ARENA, vector, NULL)};
+    value_id out[3] = {add_output(graph, OP_BATCH_NORM, 0, dim),
+                       add_output(graph, OP_BATCH_NORM, 1, vector),
+                       add_output(graph, OP_BATCH_NORM, 2, vector)};
     union op_params params = {.norm = {.eps = eps, .momentum = momentum}};
     value_id in[5] = {x, inputs.gamma, inputs.beta, inputs.mean, inputs.var};
     return graph_emit(graph, OP_BATCH_NORM, &params, 5, in, 3, out) ? out[0] : VALUE_NONE;
@@ -173,9 +219,9 @@ value_id graph_layer_norm(struct graph *graph, value_id x, value_id gamma, value
     if (!is_vector(graph, gamma, dim[3]) || !is_vector(graph, beta, dim[3]))
         return fail(graph, OP_LAYER_NORM, "parameters must have one element a channel");
     int64_t token[4] = {dim[0], dim[1], dim[2], 1};
-    value_id out[3] = {graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL),
-                       graph_add_value(graph, graph->real, SEGMENT_ARENA, token, NULL),
-                       graph_add_value(graph, graph->real, SEGMENT_ARENA, token, NULL)};
+    value_id out[3] = {add_output(graph, OP_LAYER_NORM, 0, dim),
+                       add_output(graph, OP_LAYER_NORM, 1, token),
+                       add_output(graph, OP_LAYER_NORM, 2, token)};
     union op_params params = {.norm = {.eps = eps}};
     value_id in[3] = {x, gamma, beta};
     return graph_emit(graph, OP_LAYER_NORM, &params, 3, in, 3, out) ? out[0] : VALUE_NONE;
@@ -190,7 +236,9 @@ value_id graph_add(struct graph *graph, value_id a, value_id b)
     if (dims(graph, b)[0] == 1) expected[0] = 1;
     if (memcmp(dims(graph, b), expected, sizeof expected))
         return fail(graph, OP_ADD, "shapes differ in more than the number of images");
-    return emit1(graph, OP_ADD, (union op_params){0}, 2, (value_id[]){a, b}, dim);
+    value_id y = graph_add_value(graph, graph->values[a].dtype, SEGMENT_ARENA, dim, NULL);
+    const union op_params params = {0};
+    return graph_emit(graph, OP_ADD, &params, 2, (value_id[]){a, b}, 1, &y) ? y : VALUE_NONE;
 }
 
 value_id graph_relu(struct graph *graph, value_id x)
@@ -262,8 +310,8 @@ value_id graph_routed_attention(struct graph *graph, value_id q, value_id k, val
         dims(graph, indices)[1] != (int64_t)params.windows * params.windows)
         return fail(graph, OP_ROUTED_ATTENTION, "indices must be (images, windows, K, 1)");
     int64_t lse[4] = {dim[0], dim[1], dim[2], params.heads};
-    value_id out[2] = {graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL),
-                       graph_add_value(graph, graph->real, SEGMENT_ARENA, lse, NULL)};
+    value_id out[2] = {add_output(graph, OP_ROUTED_ATTENTION, 0, dim),
+                       add_output(graph, OP_ROUTED_ATTENTION, 1, lse)};
     union op_params node_params = {.attention = params};
     value_id in[4] = {q, k, v, indices};
     return graph_emit(graph, OP_ROUTED_ATTENTION, &node_params, 4, in, 2, out) ? out[0]

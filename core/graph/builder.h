@@ -20,6 +20,9 @@
  * (made on first use). */
 value_id graph_input(struct graph *graph, const char *name, enum dtype dtype, const int64_t dim[4]);
 value_id graph_constant(struct graph *graph, const char *name, const int64_t dim[4]);
+/* One of the wide type: a bias, what a norm multiplies and adds, a statistic. Trainable parameters and running
+ * statistics are all of that type. */
+value_id graph_constant_wide(struct graph *graph, const char *name, const int64_t dim[4]);
 value_id graph_trainable(struct graph *graph, const char *name, const int64_t dim[4]);
 value_id graph_statistic(struct graph *graph, const char *name, const int64_t dim[4]);
 value_id graph_random(struct graph *graph);
@@ -30,6 +33,10 @@ void graph_output(struct graph *graph, value_id id, const char *name);
 /* The input, constant, parameter, statistic or output of that name; VALUE_NONE where there is none
  * (no error). */
 value_id graph_find(const struct graph *graph, const char *name);
+
+/* The value as convolutions read it: a copy in 16 bits where activations have them, else itself. Gradients of the
+ * copy are gradients of x. */
+value_id graph_narrow(struct graph *graph, value_id x);
 
 value_id graph_conv2d(struct graph *graph, value_id x, value_id w, value_id bias, int32_t stride,
                       int32_t pad);

@@ -186,7 +186,7 @@ static mvad_status conversion_buffer(const struct executor *executor, value_id i
     const struct value *value = &executor->graph.values[id];
     *buffer = NULL;
     if (value->dtype == DTYPE_F64) return MVAD_OK;
-    if (value->dtype != DTYPE_F32 && value->dtype != DTYPE_F16)
+    if (value->dtype != DTYPE_F32 && !dtype_is_16_bit(value->dtype))
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: not a floating-point value",
                          value->name ? value->name : "value");
     *buffer = memory_allocate(value_bytes(value));
@@ -201,6 +201,11 @@ static mvad_status convert_to(const struct value *value, const double *data, voi
     const int64_t count = value_count_elements(value);
     if (value->dtype == DTYPE_F32) {
         for (int64_t i = 0; i < count; i++) ((float *)buffer)[i] = (float)data[i];
+        return MVAD_OK;
+    }
+    if (value->dtype == DTYPE_BF16) {
+        for (int64_t i = 0; i < count; i++)
+            ((uint16_t *)buffer)[i] = bfloat16_from_float((float)data[i]);
         return MVAD_OK;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -238,6 +243,15 @@ mvad_status executor_write_double(struct executor *executor, value_id id, const 
     return write_double_to(executor, executor->graph.values[id].segment, id, data, error);
 }
 
+static float real_at(enum dtype dtype, const void *buffer, int64_t i)
+{
+    switch (dtype) {
+    case DTYPE_F16: return float_from_half(((const uint16_t *)buffer)[i]);
+    case DTYPE_BF16: return float_from_bfloat16(((const uint16_t *)buffer)[i]);
+    default: return ((const float *)buffer)[i];
+    }
+}
+
 /* Reads the bytes of a value's size and type at its offset in a segment, as doubles. */
 static mvad_status read_double_from(struct executor *executor, enum segment segment, value_id id,
                                     double *data, mvad_error *error)
@@ -250,9 +264,7 @@ static mvad_status read_double_from(struct executor *executor, enum segment segm
     status = device->backend->read(device->state, executor->segments[segment], value->offset,
                                    buffer ? buffer : (void *)data, value_bytes(value), error);
     const int64_t count = status || !buffer ? 0 : value_count_elements(value);
-    for (int64_t i = 0; i < count; i++)
-        data[i] = value->dtype == DTYPE_F16 ? float_from_half(((uint16_t *)buffer)[i])
-                                            : ((float *)buffer)[i];
+    for (int64_t i = 0; i < count; i++) data[i] = real_at(value->dtype, buffer, i);
     free(buffer);
     return status;
 }

@@ -49,14 +49,6 @@ static struct node *sole_producer(struct graph *graph, const struct uses *uses, 
     return graph->nodes[producer].op == OP_COUNT ? NULL : &graph->nodes[producer];
 }
 
-static value_id folded_constant(struct graph *graph, const char *kind, value_id source,
-                                const int64_t dim[4])
-{
-    char name[256];
-    snprintf(name, sizeof name, "%s:%s", kind, graph->values[source].name);
-    return graph_constant(graph, name, dim);
-}
-
 /* Folds the batch norm at `index` into the convolution before it. */
 static mvad_status fold_batch_norm(struct graph *graph, const struct uses *uses, size_t index)
 {
@@ -83,8 +75,11 @@ static mvad_status fold_batch_norm(struct graph *graph, const struct uses *uses,
     int64_t weight_dim[4], bias_dim[4];
     memcpy(weight_dim, graph->values[fold.source_weight].dim, sizeof weight_dim);
     memcpy(bias_dim, graph->values[fold.gamma].dim, sizeof bias_dim);
-    fold.weight = folded_constant(graph, "folded weight", fold.source_weight, weight_dim);
-    fold.bias = folded_constant(graph, "folded bias", fold.source_weight, bias_dim);
+    char name[256];
+    snprintf(name, sizeof name, "folded weight:%s", graph->values[fold.source_weight].name);
+    fold.weight = graph_constant(graph, name, weight_dim);
+    snprintf(name, sizeof name, "folded bias:%s", graph->values[fold.source_weight].name);
+    fold.bias = graph_constant_wide(graph, name, bias_dim);
     if (graph->error.status) return graph->error.status;
     if (!memory_grow((void **)&graph->folds, &graph->fold_capacity, graph->fold_count,
                      sizeof *graph->folds))

@@ -31,7 +31,7 @@ mvad_status graph_status(const struct graph *graph, mvad_error *error)
 
 size_t dtype_bytes(enum dtype dtype)
 {
-    return dtype == DTYPE_F64 ? 8 : dtype == DTYPE_F16 ? 2 : 4;
+    return dtype == DTYPE_F64 ? 8 : dtype_is_16_bit(dtype) ? 2 : 4;
 }
 
 int64_t value_count_elements(const struct value *value)

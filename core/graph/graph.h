@@ -15,7 +15,7 @@ typedef uint32_t value_id;
 #define NODE_MAX_INPUTS 8
 #define NODE_MAX_OUTPUTS 4
 
-enum dtype { DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_I32, DTYPE_U32 };
+enum dtype { DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_U32 };
 
 /* Where a value lives. Everything but the arena is laid out by the core before planning: `offset`
  * is then set. */
@@ -73,8 +73,9 @@ struct graph {
     size_t name_count, name_capacity;
     struct fold *folds;
     size_t fold_count, fold_capacity;
-    enum dtype real; /* of every value that is not an index or a counter; DTYPE_F16: how values are
-                        stored, kernels compute in float */
+    enum dtype
+        real; /* how activations, their gradients and convolutions' weights are stored; kernels compute 16-bit ones in float */
+    bool tf32; /* with DTYPE_F32: products may round their factors to 11 digits, sums stay in float */
     size_t segment_bytes[SEGMENT_COUNT];
     uint32_t next_salt; /* of the next dropout node */
     size_t forward_node_count; /* nodes before the first one graph_differentiate appended; node_count if it was not called */
@@ -88,6 +89,18 @@ void graph_free(struct graph *graph);
 mvad_status graph_status(const struct graph *graph, mvad_error *error);
 
 size_t dtype_bytes(enum dtype dtype);
+
+static inline bool dtype_is_16_bit(enum dtype dtype)
+{
+    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
+}
+
+/* How everything else that is real is stored: vectors of parameters, statistics, sums, losses, maps, and whatever
+ * the optimizer reads or writes. Where activations take 16 bits these keep 32. */
+static inline enum dtype graph_wide(const struct graph *graph)
+{
+    return dtype_is_16_bit(graph->real) ? DTYPE_F32 : graph->real;
+}
 int64_t value_count_elements(const struct value *value);
 size_t value_bytes(const struct value *value);
 static inline bool value_present(value_id id)

@@ -6,6 +6,11 @@
  * sample, A windows a side, P = A*A windows of an image, K selected windows. All values have four
  * dimensions, row-major; images are NHWC; a vector is (1,1,1,C).
  *
+ * Types: what is marked x, dx, y, dy, w, q, k, v, o, do, t, s and residual is of the graph's real type, indices are
+ * I32, and everything else is of its wide type (core/graph/graph.h): biases, gamma, beta, means, variances, rstd, lse,
+ * the gradients of parameters, losses, norms, hyper, p, m, v. So are x and y of the ops on anomaly maps, from the
+ * output of OP_COSINE_MAP to OP_MAX, and the outputs of OP_FILL as they are.
+ *
  * An input or output in brackets may be absent (VALUE_NONE). Outputs marked += are parameter
  * gradients and accumulate; everything else is assigned. An op marked "in place: i" must be right
  * when its first output is the memory of input i. */
@@ -64,6 +69,7 @@ enum op {
     OP_LAYER_NORM_GRAD,
 
     /* y = act(a + b); b may have N = 1 and is then added to every image (the position encoding).
+     * All of one type, real or wide.
      * in: a, b; out: y. in place: 0; also 1 where b has the shape of y. Params: add.relu. */
     OP_ADD,
     /* y = max(x, 0). in: x; out: y. in place: 0. */
@@ -118,15 +124,21 @@ enum op {
     /* Maximum over H,W,C of each image. in: x; out: y (N,1,1,1). */
     OP_MAX,
 
+    /* y = x rounded from the wide to the real type, to the nearest, ties to even; what is too large becomes infinite. A
+     * copy where both are the same. in: x; out: y. */
+    OP_NARROW,
+
     /* y = value everywhere. out: y. Params: fill.value. */
     OP_FILL,
     /* norm (1,1,1,1) = sqrt(sum of squares of x). in: x; out: norm. */
     OP_NORM,
     /* AdamW over flat blocks (Loshchilov and Hutter, "Decoupled weight decay regularization",
-     * 2019):
-     *   g = gradient * min(1, clip_norm / (norm + 1e-6));  p -= lr * weight_decay * p
+     * 2019), from the gradient of a loss that was multiplied by 1 / unscale:
+     *   g = gradient * unscale * min(1, clip_norm / (norm * unscale + 1e-6))
+     *   p -= lr * weight_decay * p
      *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
      *   p -= lr / bias1 * m / (sqrt(v / bias2) + eps)
+     * Where the norm is not finite, nothing is changed.
      * in: gradient, norm, hyper (1,1,1,ADAMW_HYPER_COUNT); out, read and changed where they are: p,
      * m, v. */
     OP_ADAMW,
@@ -143,6 +155,7 @@ enum adamw_hyper {
     ADAMW_BIAS1, /* 1 - beta1^t, t counted from 1 */
     ADAMW_BIAS2, /* 1 - beta2^t */
     ADAMW_CLIP_NORM,
+    ADAMW_UNSCALE, /* 1 / loss scale */
     ADAMW_HYPER_COUNT
 };
 
@@ -201,5 +214,9 @@ const char *op_name(enum op op);
 /* Whether the first output may take the memory of input `index` (given equal sizes and no later
  * reader). */
 bool op_in_place(enum op op, int index);
+
+/* Whether a real input or output is of the graph's wide type, not of the one activations have. */
+bool op_input_is_wide(enum op op, int index);
+bool op_output_is_wide(enum op op, int index);
 
 #endif

@@ -19,7 +19,7 @@ mvad_status graph_fuse(struct graph *graph);
 /* What the backward pass computes again instead of keeping it from the forward pass. */
 enum recompute {
     RECOMPUTE_SUMS, /* what costs one pass over memory: position sums and layer norms' outputs */
-    RECOMPUTE_CHEAP /* those, and batch norms without a residual, 1x1 convolutions, ReLU and dropout */
+    RECOMPUTE_CHEAP /* those, and batch norms without a residual, 1x1 convolutions, ReLU, dropout and 16-bit weights */
 };
 
 /* After graph_differentiate (and graph_fuse): values of that kind are no longer kept but recomputed

@@ -47,6 +47,7 @@ static bool is_cheap(const struct rewrite *rewrite, const struct node *node)
     if (rewrite->what == RECOMPUTE_SUMS) return false;
     switch (node->op) {
     case OP_DROPOUT:
+    case OP_NARROW:
     case OP_RELU: return true;
     case OP_BATCH_NORM: return !value_present(node->in[5]);
     case OP_CONV2D: {
@@ -86,7 +87,8 @@ static value_id available(struct rewrite *rewrite, value_id id)
     }
     int64_t dim[4];
     memcpy(dim, rewrite->graph->values[id].dim, sizeof dim);
-    clone.out[0] = graph_add_value(rewrite->graph, rewrite->graph->real, SEGMENT_ARENA, dim, NULL);
+    clone.out[0] =
+        graph_add_value(rewrite->graph, rewrite->graph->values[id].dtype, SEGMENT_ARENA, dim, NULL);
     clone.counted_repeat = 0;
     if (clone.out[0] == VALUE_NONE || !push(rewrite, &clone)) return id;
     return rewrite->clone[id] = clone.out[0];

@@ -55,9 +55,8 @@ mvad_status mvad_cost_inference(const mvad_config *config, mvad_device *device,
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     *cost = (mvad_cost){0};
     struct built_graph built;
-    enum dtype real = precision_dtype(options->precision);
-    mvad_status status = network_build_inference(config, options->samples, options->views, real,
-                                                 NULL, &built, error);
+    mvad_status status = network_build_inference(config, options->samples, options->views,
+                                                 options->precision, NULL, &built, error);
     return status ? status : cost_of(config, device, &built, cost, error);
 }
 

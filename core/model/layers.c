@@ -16,7 +16,8 @@ struct parameter_spec {
     int64_t dim[4];
 };
 
-/* Registers a parameter and makes its value: trained, a running statistic, or a constant. */
+/* Registers a parameter and makes its value: trained, a running statistic, or a constant. A weight comes as
+ * convolutions read it. */
 static value_id parameter(struct network *network, struct parameter_spec spec)
 {
     struct graph *graph = network->graph;
@@ -31,10 +32,13 @@ static value_id parameter(struct network *network, struct parameter_spec spec)
         added->scope = (uint32_t)graph->scope_count - 1;
         added->statistic = !strncmp(spec.suffix, ".running_", 9);
     }
+    const bool is_vector = spec.layout == LAYOUT_VECTOR;
     if (!network->training || spec.kind == MVAD_PARAMETER_FROZEN)
-        return graph_constant(graph, name, spec.dim);
-    return spec.kind == MVAD_PARAMETER_STATISTIC ? graph_statistic(graph, name, spec.dim)
-                                                 : graph_trainable(graph, name, spec.dim);
+        return is_vector ? graph_constant_wide(graph, name, spec.dim)
+                         : graph_constant(graph, name, spec.dim);
+    if (spec.kind == MVAD_PARAMETER_STATISTIC) return graph_statistic(graph, name, spec.dim);
+    const value_id trained = graph_trainable(graph, name, spec.dim);
+    return is_vector ? trained : graph_narrow(graph, trained);
 }
 
 static value_id vector(struct network *network, mvad_parameter_kind kind, const char *module,

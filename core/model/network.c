@@ -50,11 +50,12 @@ static void build_evaluation(struct network *network, int32_t samples)
 }
 
 static mvad_status build_evaluation_checked(const mvad_config *config, int32_t samples,
-                                            int32_t views, enum dtype real,
+                                            int32_t views, mvad_precision precision,
                                             struct parameter_table *table, struct graph *graph,
                                             mvad_error *error)
 {
-    graph_init(graph, real);
+    graph_init(graph, precision_dtype(precision));
+    graph->tf32 = precision == MVAD_PRECISION_TF32;
     mvad_status status = check_batch(config, samples, views, error);
     if (status) return status;
     struct network network = {
@@ -68,17 +69,17 @@ mvad_status network_build_unfused(const mvad_config *config, int32_t samples, in
                                   mvad_error *error)
 {
     mvad_status status =
-        build_evaluation_checked(config, samples, views, DTYPE_F32, table, graph, error);
+        build_evaluation_checked(config, samples, views, MVAD_PRECISION_F32, table, graph, error);
     if (status) graph_free(graph);
     return status;
 }
 
 mvad_status network_build_inference(const mvad_config *config, int32_t samples, int32_t views,
-                                    enum dtype real, struct parameter_table *table,
+                                    mvad_precision precision, struct parameter_table *table,
                                     struct built_graph *built, mvad_error *error)
 {
     mvad_status status =
-        build_evaluation_checked(config, samples, views, real, table, &built->graph, error);
+        build_evaluation_checked(config, samples, views, precision, table, &built->graph, error);
     if (!status) {
         built->paper_macs = count_graph_paper_macs(&built->graph, false);
         graph_fuse(&built->graph);
@@ -104,10 +105,8 @@ mvad_status network_build_training(const mvad_config *config, const mvad_trainer
 {
     struct graph *graph = &built->graph;
     graph_init(graph, precision_dtype(options->precision));
+    graph->tf32 = options->precision == MVAD_PRECISION_TF32;
     mvad_status status = check_batch(config, options->samples, options->views, error);
-    if (!status && options->precision == MVAD_PRECISION_F16)
-        status = error_set(error, MVAD_ERROR_UNSUPPORTED,
-                           "training computes in f32 and f64; 16-bit values are for inference");
     if (!status) status = check_training(options, error);
     if (status) return status;
     struct network network = {.graph = graph,

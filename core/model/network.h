@@ -52,9 +52,12 @@ value_id network_student_loss(struct network *network, value_id embedding,
 /* How a precision's values are stored. */
 static inline enum dtype precision_dtype(mvad_precision precision)
 {
-    return precision == MVAD_PRECISION_F64   ? DTYPE_F64
-           : precision == MVAD_PRECISION_F16 ? DTYPE_F16
-                                             : DTYPE_F32;
+    switch (precision) {
+    case MVAD_PRECISION_F64: return DTYPE_F64;
+    case MVAD_PRECISION_F16: return DTYPE_F16;
+    case MVAD_PRECISION_BF16: return DTYPE_BF16;
+    default: return DTYPE_F32;
+    }
 }
 
 /* A finished graph with what was counted before it was fused. */
@@ -67,7 +70,7 @@ struct built_graph {
  * "anomaly_map_raw", "anomaly_map", "image_score". views 0: the configuration's. table may be NULL.
  * On failure the graph is empty. */
 mvad_status network_build_inference(const mvad_config *config, int32_t samples, int32_t views,
-                                    enum dtype real, struct parameter_table *table,
+                                    mvad_precision precision, struct parameter_table *table,
                                     struct built_graph *built, mvad_error *error);
 
 /* The same without fusion, for counting layer by layer. */
@@ -75,8 +78,8 @@ mvad_status network_build_unfused(const mvad_config *config, int32_t samples, in
                                   struct parameter_table *table, struct graph *graph,
                                   mvad_error *error);
 
-/* One training step: inputs "images", "hyper" and, with dropout, "random"; outputs "loss",
- * "gradient_norm". */
+/* One training step: inputs "images", "hyper", with dropout "random" and in precision F16 "loss_scale"; outputs "loss",
+ * "gradient_norm" (of the loss as scaled). */
 mvad_status network_build_training(const mvad_config *config, const mvad_trainer_options *options,
                                    struct built_graph *built, mvad_error *error);
 

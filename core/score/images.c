@@ -22,6 +22,9 @@ mvad_status images_stage(struct executor *executor, value_id id, const float *im
     } else if (value->dtype == DTYPE_F16) {
         FOR_EACH_ELEMENT(value->dim, to, from)
         ((uint16_t *)staging)[to] = half_from_float(images[from]);
+    } else if (value->dtype == DTYPE_BF16) {
+        FOR_EACH_ELEMENT(value->dim, to, from)
+        ((uint16_t *)staging)[to] = bfloat16_from_float(images[from]);
     } else {
         FOR_EACH_ELEMENT(value->dim, to, from)((float *)staging)[to] = images[from];
     }
@@ -39,6 +42,9 @@ mvad_status images_read(struct executor *executor, value_id id, float *values, m
     } else if (!status && value->dtype == DTYPE_F16) {
         FOR_EACH_ELEMENT(value->dim, from, to)
         values[to] = float_from_half(((uint16_t *)raw)[from]);
+    } else if (!status && value->dtype == DTYPE_BF16) {
+        FOR_EACH_ELEMENT(value->dim, from, to)
+        values[to] = float_from_bfloat16(((uint16_t *)raw)[from]);
     } else if (!status) {
         FOR_EACH_ELEMENT(value->dim, from, to) values[to] = ((float *)raw)[from];
     }

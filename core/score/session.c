@@ -56,9 +56,8 @@ mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
     mvad_session *s = calloc(1, sizeof *s);
     if (!s) return error_out_of_memory(error, "session", sizeof *s);
     struct built_graph built;
-    enum dtype real = precision_dtype(options->precision);
     mvad_status status = network_build_inference(&model->config, options->samples, options->views,
-                                                 real, &s->table, &built, error);
+                                                 options->precision, &s->table, &built, error);
     if (!status) status = executor_create(device, &built.graph, &s->executor, error);
     if (!status) status = model_upload(model, s->executor, error);
     if (!status) status = find_values(s, error);

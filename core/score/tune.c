@@ -15,7 +15,8 @@ mvad_status mvad_device_tune(mvad_device *device, const mvad_config *config, int
     struct built_graph inference = {0}, training = {0};
     mvad_trainer_options options = mvad_trainer_options_default();
     options.samples = samples;
-    mvad_status status = network_build_inference(config, 1, 0, DTYPE_F32, NULL, &inference, error);
+    mvad_status status =
+        network_build_inference(config, 1, 0, MVAD_PRECISION_F32, NULL, &inference, error);
     if (!status) {
         status = network_build_training(config, &options, &training, error);
         const struct graph *const graphs[] = {&inference.graph, &training.graph};

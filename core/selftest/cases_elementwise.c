@@ -56,6 +56,13 @@ static const struct selftest_case cases[] = {
     {.op = OP_MAX_POOL, .x = {2, 32, 32, 64}, .offset = -2},
     {.op = OP_MAX_POOL, .x = {1, 1, 6, 3}},
 
+    /* rounding to the type of activations */
+    {.op = OP_NARROW, .x = {1, 1, 1, 1}},
+    {.op = OP_NARROW, .x = {2, 3, 5, 7}, .offset = 1000},
+    {.op = OP_NARROW, .x = {64, 3, 3, 64}},
+    {.op = OP_NARROW, .x = {1, 1, 1, 4099}, .offset = -2},
+    {.op = OP_NARROW, .x = {3, 5, 4, 17}, .flags = CASE_TINY},
+
     /* constants, norms and the optimizer: `value` is the norm, `offset` the norm to clip to */
     {.op = OP_FILL, .x = {1, 1, 1, 1}, .value = 1},
     {.op = OP_FILL, .x = {2, 3, 5, 7}, .value = -0.25},

@@ -2,7 +2,7 @@
  * wrong numbers:
  *
  *   poison   the first node fills the whole arena with NaN (its size is planned first, without
- *            it), so an output element that is never written, a workspace read before it is written
+ *            it; every other 16-bit number is then one), so an output element that is never written, a workspace read before it is written
  *            and a padding lane taken along all show;
  *   guards   256-byte values before and after every value outside the arena that the node changes,
  *            and one more in the arena that lives to the end. Values are VALUE_ALIGNMENT apart, so
@@ -32,11 +32,6 @@ struct layout {
     value_id poison, arena_guard;
 };
 
-static enum dtype type_of(enum slot_content content, enum dtype real)
-{
-    return content == CONTENT_INDICES ? DTYPE_I32 : content == CONTENT_RANDOM ? DTYPE_U32 : real;
-}
-
 static void add_fill(struct graph *graph, value_id out, double value)
 {
     const union op_params params = {.fill = {value}};
@@ -46,29 +41,36 @@ static void add_fill(struct graph *graph, value_id out, double value)
 /* An output, because memory is only given to values that somebody uses. */
 static void add_guard(struct graph *graph, struct layout *layout)
 {
-    value_id id = graph_add_value(graph, graph->real, SEGMENT_STATISTIC, guard_dim, NULL);
+    value_id id = graph_add_value(graph, graph_wide(graph), SEGMENT_STATISTIC, guard_dim, NULL);
     graph_output(graph, id, "guard");
     layout->guard[layout->guards++] = id;
 }
 
 /* A value the node changes where it is, between two guards. */
-static value_id add_state(struct graph *graph, const struct slot *slot, const char *name,
-                          struct layout *layout)
+static value_id add_state(struct graph *graph, const struct slot *slot, enum dtype dtype,
+                          const char *name, struct layout *layout)
 {
     add_guard(graph, layout);
-    value_id id = graph_add_value(graph, graph->real, SEGMENT_STATISTIC, slot->dim, name);
+    value_id id = graph_add_value(graph, dtype, SEGMENT_STATISTIC, slot->dim, name);
     add_guard(graph, layout);
     return id;
 }
 
 /* The input the planner shall give away: an arena value that an addition of zero makes of a written
- * one. */
+ * one, or, of one that cannot be added, resizing it to its own size. */
 static value_id add_copy(struct graph *graph, const struct slot *slot, value_id source, bool keep,
                          struct layout *layout)
 {
     const union op_params params = {.add = {false}};
     int64_t one[4] = {1, slot->dim[1], slot->dim[2], slot->dim[3]};
-    value_id copy = graph_add_value(graph, graph->real, SEGMENT_ARENA, slot->dim, NULL);
+    const enum dtype dtype = graph->values[source].dtype;
+    value_id copy = graph_add_value(graph, dtype, SEGMENT_ARENA, slot->dim, NULL);
+    if (dtype != graph->real) {
+        const union op_params same = {.resize = {1}};
+        graph_emit(graph, OP_RESIZE, &same, 1, &source, 1, &copy);
+        if (keep) graph_output(graph, copy, "kept");
+        return copy;
+    }
     layout->zero = graph_add_value(graph, graph->real, SEGMENT_INPUT, one, "zero");
     graph_emit(graph, OP_ADD, &params, 2, (value_id[2]){source, layout->zero}, 1, &copy);
     if (keep) graph_output(graph, copy, "kept");
@@ -83,24 +85,26 @@ static mvad_status build(const struct selftest_data *data, size_t poison_bytes, 
                                                   "in6", "in7", "out0", "out1", "out2", "out3"};
     const struct selftest_case *test = data->test;
     *layout = (struct layout){.zero = VALUE_NONE, .poison = VALUE_NONE};
-    graph_init(graph, data->precision == MVAD_PRECISION_F64 ? DTYPE_F64 : DTYPE_F32);
+    graph_init(graph, data->real);
+    graph->tf32 = data->precision == MVAD_PRECISION_TF32;
 
     if (poison_bytes) {
-        int64_t dim[4] = {1, 1, 1, (int64_t)(poison_bytes / dtype_bytes(graph->real))};
-        layout->poison = graph_add_value(graph, graph->real, SEGMENT_ARENA, dim, NULL);
+        const enum dtype wide = graph_wide(graph);
+        int64_t dim[4] = {1, 1, 1, (int64_t)(poison_bytes / dtype_bytes(wide))};
+        layout->poison = graph_add_value(graph, wide, SEGMENT_ARENA, dim, NULL);
         add_fill(graph, layout->poison, NAN);
     }
-    layout->arena_guard = graph_add_value(graph, graph->real, SEGMENT_ARENA, guard_dim, NULL);
+    layout->arena_guard = graph_add_value(graph, graph_wide(graph), SEGMENT_ARENA, guard_dim, NULL);
     add_fill(graph, layout->arena_guard, guard_number);
     graph_output(graph, layout->arena_guard, "guard");
 
     for (int i = 0; i < SLOT_COUNT; i++) {
         const struct slot *slot = &data->shape.slot[i];
-        enum dtype dtype = type_of(slot->content, graph->real);
+        const enum dtype dtype = selftest_slot_type(data, i);
         layout->slot[i] = layout->source[i] = VALUE_NONE;
         if (slot->content == CONTENT_ABSENT) continue;
         if (slot->state)
-            layout->source[i] = layout->slot[i] = add_state(graph, slot, names[i], layout);
+            layout->source[i] = layout->slot[i] = add_state(graph, slot, dtype, names[i], layout);
         else if (i >= NODE_MAX_INPUTS)
             layout->slot[i] = graph_add_value(graph, dtype, SEGMENT_ARENA, slot->dim, NULL);
         else if (i && data->shape.same_slot == i)

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/half.h"
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/model/network.h"
 #include "core/selftest/selftest.h"
 
 bool selftest_allocate(const struct slot *slot, struct reference_tensor *tensor)
@@ -65,6 +67,7 @@ static double element(const struct selftest_data *data, int slot, int64_t i)
         [ADAMW_BETA2] = 0.999,       [ADAMW_EPSILON] = 1e-3,
         [ADAMW_WEIGHT_DECAY] = 0.1,  [ADAMW_BIAS1] = 0.8,
         [ADAMW_BIAS2] = 0.6,         [ADAMW_CLIP_NORM] = test->offset,
+        [ADAMW_UNSCALE] = 0.75,
     };
     double u = uniform(data->seed, slot, i);
     int64_t pixel = i / data->shape.slot[slot].dim[3] % 3;
@@ -81,12 +84,32 @@ static double element(const struct selftest_data *data, int slot, int64_t i)
     }
 }
 
-/* To the device's type, as executor_write_double does. */
-static void round_to(mvad_precision precision, struct reference_tensor *tensor)
+enum dtype selftest_slot_type(const struct selftest_data *data, int slot)
 {
-    if (precision != MVAD_PRECISION_F32 || !tensor->real) return;
-    for (int64_t i = 0; i < reference_count(tensor); i++)
-        tensor->real[i] = (double)(float)tensor->real[i];
+    const enum op op = data->test->op;
+    const enum slot_content content = data->shape.slot[slot].content;
+    if (content == CONTENT_INDICES) return DTYPE_I32;
+    if (content == CONTENT_RANDOM) return DTYPE_U32;
+    if (op == OP_ROUTE && slot >= NODE_MAX_INPUTS) return DTYPE_I32;
+    const bool wide = slot < NODE_MAX_INPUTS ? op_input_is_wide(op, slot)
+                                             : op_output_is_wide(op, slot - NODE_MAX_INPUTS);
+    return wide && dtype_is_16_bit(data->real) ? DTYPE_F32 : data->real;
+}
+
+/* To the device's type, as executor_write_double does. */
+static void round_to(enum dtype dtype, struct reference_tensor *tensor)
+{
+    for (int64_t i = 0; tensor->real && i < reference_count(tensor); i++) {
+        const float number = (float)tensor->real[i];
+        switch (dtype) {
+        case DTYPE_F32: tensor->real[i] = (double)number; break;
+        case DTYPE_F16: tensor->real[i] = (double)float_from_half(half_from_float(number)); break;
+        case DTYPE_BF16:
+            tensor->real[i] = (double)float_from_bfloat16(bfloat16_from_float(number));
+            break;
+        default: break;
+        }
+    }
 }
 
 /* A node's call on the tensors of a set of slots. */
@@ -227,7 +250,7 @@ static bool fill_slots(struct selftest_data *data)
             else if (tensor->real)
                 tensor->real[e] = element(data, source, e);
         }
-        round_to(data->precision, tensor);
+        round_to(selftest_slot_type(data, i), tensor);
     }
     return true;
 }
@@ -248,7 +271,11 @@ static mvad_status expect(struct selftest_data *data, mvad_error *error)
         slots[i] = data->after[i];
     }
     struct reference_call call = call_on(data, data->test->op, slots);
-    return reference_run(&call, error);
+    mvad_status status = reference_run(&call, error);
+    const int result = NODE_MAX_INPUTS;
+    if (data->test->op == OP_NARROW)
+        round_to(selftest_slot_type(data, result), &data->after[result]);
+    return status;
 }
 
 mvad_status selftest_prepare(const struct selftest_case *test, mvad_precision precision,
@@ -260,6 +287,7 @@ mvad_status selftest_prepare(const struct selftest_case *test, mvad_precision pr
     mvad_status status = MVAD_OK;
     made->test = test;
     made->precision = precision;
+    made->real = precision_dtype(precision);
     selftest_shape(test, &made->shape);
     selftest_name(test, made->name);
     made->seed = hash(made->name);
@@ -269,7 +297,7 @@ mvad_status selftest_prepare(const struct selftest_case *test, mvad_precision pr
     }
     status = derive(made, error);
     if (status) goto cleanup;
-    for (int i = 0; i < SLOT_COUNT; i++) round_to(precision, &made->before[i]);
+    for (int i = 0; i < SLOT_COUNT; i++) round_to(selftest_slot_type(made, i), &made->before[i]);
     if (test->op == OP_ROUTE) status = find_open_rows(made, error);
     if (!status) status = expect(made, error);
 cleanup:

@@ -21,6 +21,13 @@ static void relu(const struct reference_call *call)
         call->out[0]->real[i] = call->in[0]->real[i] > 0 ? call->in[0]->real[i] : 0;
 }
 
+/* Rounded by the caller. */
+static void narrow(const struct reference_call *call)
+{
+    for (int64_t i = 0; i < reference_count(call->in[0]); i++)
+        call->out[0]->real[i] = call->in[0]->real[i];
+}
+
 static void relu_grad(const struct reference_call *call)
 {
     for (int64_t i = 0; i < reference_count(call->in[0]); i++)
@@ -191,9 +198,11 @@ static void norm(const struct reference_call *call)
 static void adamw(const struct reference_call *call)
 {
     const double *hyper = call->in[2]->real;
-    double clip = fmin(1, hyper[ADAMW_CLIP_NORM] / (call->in[1]->real[0] + 1e-6));
+    const double unscale = hyper[ADAMW_UNSCALE], norm = call->in[1]->real[0];
+    if (!isfinite(norm)) return;
+    double clip = fmin(1, hyper[ADAMW_CLIP_NORM] / (norm * unscale + 1e-6));
     for (int64_t i = 0; i < reference_count(call->in[0]); i++) {
-        double g = call->in[0]->real[i] * clip, *p = call->out[0]->real + i,
+        double g = call->in[0]->real[i] * unscale * clip, *p = call->out[0]->real + i,
                *m = call->out[1]->real + i, *v = call->out[2]->real + i;
         *p -= hyper[ADAMW_LEARNING_RATE] * hyper[ADAMW_WEIGHT_DECAY] * *p;
         *m = hyper[ADAMW_BETA1] * *m + (1 - hyper[ADAMW_BETA1]) * g;
@@ -230,6 +239,7 @@ mvad_status reference_run(const struct reference_call *call, mvad_error *error)
         [OP_RESIZE] = resize,
         [OP_GAUSSIAN_BLUR] = gaussian_blur,
         [OP_MAX] = max,
+        [OP_NARROW] = narrow,
         [OP_FILL] = fill,
         [OP_NORM] = norm,
         [OP_ADAMW] = adamw,

@@ -108,6 +108,7 @@ struct selftest_data {
     const struct selftest_case *test;
     struct case_shape shape;
     mvad_precision precision;
+    enum dtype real;                            /* of activations */
     uint64_t seed;                              /* of the random inputs, from the name */
     struct reference_tensor before[SLOT_COUNT]; /* as rounded to the precision; results are empty */
     struct reference_tensor after[SLOT_COUNT];  /* expected; of states and outputs only */
@@ -119,6 +120,9 @@ struct selftest_data {
 mvad_status selftest_prepare(const struct selftest_case *test, mvad_precision precision,
                              struct selftest_data **data, mvad_error *error);
 void selftest_data_free(struct selftest_data *data);
+
+/* The type that a slot's numbers have on the device. */
+enum dtype selftest_slot_type(const struct selftest_data *data, int slot);
 
 /* What a device answered: states and outputs, reals converted to double (exact, so that equal bytes
  * are equal bits). */
@@ -133,7 +137,8 @@ mvad_status selftest_execute(mvad_device *device, const struct selftest_data *da
 void selftest_result_free(struct selftest_result *result);
 
 struct selftest_verdict {
-    double error, tolerance; /* as in mvad_selftest_row */
+    double error,
+        tolerance; /* as in mvad_selftest_row: of the output that is worst in relation to its tolerance */
     bool passed;
     char detail[256]; /* where it failed: seed, output, element, both values; empty when passed */
 };
@@ -141,8 +146,8 @@ struct selftest_verdict {
 void selftest_compare(const struct selftest_data *data, const struct selftest_result *result,
                       struct selftest_verdict *verdict);
 
-/* Largest relative error an output of this case may have. */
-double selftest_tolerance(const struct selftest_data *data);
+/* Largest relative error the numbers of this slot may have. */
+double selftest_tolerance(const struct selftest_data *data, int slot);
 
 /* Allocates the pointer that fits the content's type, uninitialised, for a slot's shape. False
  * without memory. */

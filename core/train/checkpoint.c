@@ -14,6 +14,11 @@
 
 #define VERSION "1"
 
+/* Of runs in precision F16. */
+#define LOSS_SCALE "mvad.train.loss_scale"
+#define LOSS_SCALE_GOOD "mvad.train.loss_scale_good"
+#define LOSS_SCALE_SKIPPED "mvad.train.loss_scale_skipped"
+
 /* What is stored of a parameter: running statistics have no moments. */
 static const struct part {
     mvad_trainer_value value;
@@ -75,14 +80,19 @@ static void fact_key(const struct checkpoint_fact *fact, char key[64])
 }
 
 static mvad_status add_metadata(const struct checkpoint *checkpoint, mvad_tensors *tensors,
-                                uint64_t step, uint64_t steps_per_epoch, mvad_error *error)
+                                mvad_trainer *trainer, uint64_t steps_per_epoch, mvad_error *error)
 {
+    const uint64_t step = trainer_step_count(trainer);
+    const struct loss_scale *scale = trainer_loss_scale(trainer);
     mvad_status status = config_to_metadata(checkpoint->config, tensors, error);
     if (!status) status = mvad_tensors_set_metadata(tensors, "mvad.checkpoint", VERSION, error);
     if (!status) status = set_number(tensors, "mvad.train.step", step, error);
     if (!status)
         status = set_number(tensors, "mvad.train.epoch", step / steps_per_epoch + 1, error);
     if (!status) status = set_number(tensors, "mvad.train.position", step % steps_per_epoch, error);
+    if (!status && scale) status = set_number(tensors, LOSS_SCALE, (uint64_t)scale->factor, error);
+    if (!status && scale) status = set_number(tensors, LOSS_SCALE_GOOD, scale->good, error);
+    if (!status && scale) status = set_number(tensors, LOSS_SCALE_SKIPPED, scale->skipped, error);
     for (size_t i = 0; i < checkpoint->fact_count && !status; i++) {
         char key[64];
         fact_key(&checkpoint->facts[i], key);
@@ -97,8 +107,7 @@ mvad_status checkpoint_save(const struct checkpoint *checkpoint, mvad_trainer *t
     mvad_tensors *tensors;
     mvad_status status = mvad_tensors_create(&tensors, error);
     if (status) return status;
-    status = add_metadata(checkpoint, tensors, trainer_step_count(trainer),
-                          (uint64_t)steps_per_epoch, error);
+    status = add_metadata(checkpoint, tensors, trainer, (uint64_t)steps_per_epoch, error);
     const struct parameter_table *table = trainer_parameters(trainer);
     for (size_t i = 0; i < table->count; i++)
         for (size_t p = 0; p < part_count(&table->items[i]) && !status; p++)
@@ -128,6 +137,7 @@ static mvad_status check_facts(const struct checkpoint *checkpoint, const mvad_t
         char key[64];
         fact_key(fact, key);
         const char *text = mvad_tensors_metadata(tensors, key);
+        if (!text) text = fact->former;
         if (!text || strcmp(text, fact->text))
             return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "%s: made with %s %.60s, not %s",
                              file_label(path), fact->name, text ? text : "unknown", fact->text);
@@ -151,16 +161,32 @@ static mvad_status restore_part(const mvad_tensors *tensors, mvad_trainer *train
     return trainer_write(trainer, part->value, parameter->name, view.data, view.count, error);
 }
 
-static mvad_status read_step(const mvad_tensors *tensors, const char *path, uint64_t *step,
-                             mvad_error *error)
+static mvad_status read_number(const mvad_tensors *tensors, const char *path, const char *key,
+                               uint64_t *number, mvad_error *error)
 {
-    const char *text = mvad_tensors_metadata(tensors, "mvad.train.step");
+    const char *text = mvad_tensors_metadata(tensors, key);
     char *end = NULL;
     errno = 0;
-    if (text) *step = strtoull(text, &end, 10);
+    if (text) *number = strtoull(text, &end, 10);
     if (!text || errno || end == text || *end || *text < '0' || *text > '9')
-        return error_set(error, MVAD_ERROR_FORMAT, "%s: does not say its step", file_label(path));
+        return error_set(error, MVAD_ERROR_FORMAT, "%s: does not say its %s", file_label(path),
+                         key + sizeof "mvad.train." - 1);
     return MVAD_OK;
+}
+
+/* A power of two from 1 up. */
+static mvad_status read_loss_scale(const mvad_tensors *tensors, const char *path,
+                                   struct loss_scale *scale, mvad_error *error)
+{
+    uint64_t factor = 0;
+    mvad_status status = read_number(tensors, path, LOSS_SCALE, &factor, error);
+    if (!status) status = read_number(tensors, path, LOSS_SCALE_GOOD, &scale->good, error);
+    if (!status) status = read_number(tensors, path, LOSS_SCALE_SKIPPED, &scale->skipped, error);
+    if (!status && (!factor || factor & (factor - 1)))
+        status = error_set(error, MVAD_ERROR_FORMAT, "%s: its loss scale is not a power of two",
+                           file_label(path));
+    scale->factor = (double)factor;
+    return status;
 }
 
 mvad_status checkpoint_load(const struct checkpoint *checkpoint, mvad_trainer *trainer,
@@ -171,7 +197,12 @@ mvad_status checkpoint_load(const struct checkpoint *checkpoint, mvad_trainer *t
     mvad_status status = mvad_tensors_load(path, &tensors, error);
     if (status) return status;
     status = check_facts(checkpoint, tensors, path, error);
-    if (!status) status = read_step(tensors, path, &step, error);
+    if (!status) status = read_number(tensors, path, "mvad.train.step", &step, error);
+    struct loss_scale *scale = trainer_loss_scale(trainer);
+    if (!status && scale) status = read_loss_scale(tensors, path, scale, error);
+    if (!status && scale && scale->skipped > step)
+        status = error_set(error, MVAD_ERROR_FORMAT, "%s: more steps skipped than done",
+                           file_label(path));
     const struct parameter_table *table = trainer_parameters(trainer);
     for (size_t i = 0; i < table->count; i++)
         for (size_t p = 0; p < part_count(&table->items[i]) && !status; p++)

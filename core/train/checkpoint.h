@@ -8,6 +8,7 @@
 struct checkpoint_fact {
     const char *name; /* static: "batch"; in messages, and as metadata "mvad.train.batch" */
     char text[64];
+    const char *former; /* static: what it was before checkpoints said so; NULL: they always did */
 };
 
 struct checkpoint {
@@ -16,7 +17,7 @@ struct checkpoint {
     size_t fact_count;
 };
 
-/* Writes a trainer of precision F32, with the epoch (from 1) and the batches done in it for whoever
+/* Writes a trainer whose parameters are floats, with the epoch (from 1) and the batches done in it for whoever
  * looks into the file. Guarantees of mvad_tensors_save. */
 mvad_status checkpoint_save(const struct checkpoint *checkpoint, mvad_trainer *trainer,
                             int64_t steps_per_epoch, const char *path, mvad_error *error);

@@ -65,9 +65,10 @@ static mvad_status check_options(const mvad_train_options *options, mvad_error *
                          "checkpoint_seconds must not be negative");
     if (options->evaluate_every < 0)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "evaluate_every must not be negative");
-    if (options->step.precision != MVAD_PRECISION_F32)
+    if (options->step.precision == MVAD_PRECISION_F64)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "training runs have precision f32, which their checkpoints hold exactly");
+                         "training runs keep their parameters as f32, which their checkpoints hold "
+                         "exactly; f64 is for single steps");
     return MVAD_OK;
 }
 

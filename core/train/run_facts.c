@@ -16,7 +16,7 @@ struct fact_list {
 static struct checkpoint_fact *new_fact(struct fact_list *list, const char *name)
 {
     struct checkpoint_fact *fact = &list->facts[list->count++];
-    fact->name = name;
+    *fact = (struct checkpoint_fact){.name = name};
     return fact;
 }
 
@@ -61,6 +61,14 @@ size_t run_facts_gather(const mvad_model *model, const struct training_set *set,
                         struct checkpoint_fact facts[RUN_MAX_FACTS])
 {
     struct fact_list list = {.facts = facts};
+    static const char *const precisions[MVAD_PRECISION_COUNT] = {
+        [MVAD_PRECISION_F32] = "f32",   [MVAD_PRECISION_F64] = "f64",
+        [MVAD_PRECISION_F16] = "f16",   [MVAD_PRECISION_BF16] = "bf16",
+        [MVAD_PRECISION_TF32] = "tf32",
+    };
+    struct checkpoint_fact *precision = new_fact(&list, "precision");
+    snprintf(precision->text, sizeof precision->text, "%s", precisions[step->precision]);
+    precision->former = "f32";
     add_integer(&list, "batch", (uint64_t)step->samples);
     add_integer(&list, "views", (uint64_t)step->views);
     add_integer(&list, "size", (uint64_t)model->config.image_size);

@@ -19,8 +19,10 @@ struct mvad_trainer {
     mvad_config config;
     mvad_trainer_options options;
     double paper_macs;
-    uint64_t step; /* done so far */
-    value_id images, hyper, random, loss, gradient_norm;
+    uint64_t step; /* done so far, skipped ones included */
+    struct loss_scale scale;
+    double gradient_scale; /* of the last step */
+    value_id images, hyper, random, loss_scale, loss, gradient_norm;
     void *staging; /* one batch of images in the graph's layout and type */
     bool has_images, started;
 };
@@ -62,7 +64,8 @@ static mvad_status find_values(mvad_trainer *trainer, mvad_error *error)
     const struct graph *graph = executor_graph(trainer->executor);
     trainer->images = graph_find(graph, "images");
     trainer->hyper = graph_find(graph, "hyper");
-    trainer->random = graph_find(graph, "random"); /* VALUE_NONE without dropout */
+    trainer->random = graph_find(graph, "random");         /* VALUE_NONE without dropout */
+    trainer->loss_scale = graph_find(graph, "loss_scale"); /* VALUE_NONE but for F16 */
     trainer->loss = graph_find(graph, "loss");
     trainer->gradient_norm = graph_find(graph, "gradient_norm");
     size_t bytes = value_bytes(&graph->values[trainer->images]);
@@ -84,6 +87,8 @@ mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
     if (!t) return error_out_of_memory(error, "trainer", sizeof *t);
     t->config = model->config;
     t->options = *options;
+    t->gradient_scale = 1;
+    t->scale.factor = options->precision == MVAD_PRECISION_F16 ? LOSS_SCALE_START : 1;
     if (!t->options.views) t->options.views = model->config.views;
     if (t->options.learning_rate == 0)
         t->options.learning_rate = 0.005 * t->options.samples * t->options.views / 16;
@@ -106,10 +111,12 @@ mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
 static mvad_status write_settings(mvad_trainer *trainer, mvad_error *error)
 {
     const mvad_trainer_options *options = &trainer->options;
-    double step = (double)(trainer->step + 1), beta[2] = {options->beta1, options->beta2};
+    /* The optimizer has not seen the skipped steps. */
+    const double step = (double)(trainer->step - trainer->scale.skipped + 1);
+    double beta[2] = {options->beta1, options->beta2};
     /* The moments decay by the betas as the device has them; their bias corrections have to agree
      * with that. */
-    if (options->precision == MVAD_PRECISION_F32)
+    if (options->precision != MVAD_PRECISION_F64)
         for (int i = 0; i < 2; i++) beta[i] = (double)(float)beta[i];
     const double hyper[ADAMW_HYPER_COUNT] = {
         [ADAMW_LEARNING_RATE] = options->learning_rate,
@@ -120,12 +127,16 @@ static mvad_status write_settings(mvad_trainer *trainer, mvad_error *error)
         [ADAMW_BIAS1] = 1 - pow(beta[0], step),
         [ADAMW_BIAS2] = 1 - pow(beta[1], step),
         [ADAMW_CLIP_NORM] = options->clip_norm,
+        [ADAMW_UNSCALE] = 1 / trainer->scale.factor,
     };
     const struct random_state random = {(uint32_t)options->seed, (uint32_t)(options->seed >> 32),
                                         (uint32_t)trainer->step, 0};
     mvad_status status = executor_write_double(trainer->executor, trainer->hyper, hyper, error);
     if (!status && value_present(trainer->random))
         status = executor_write(trainer->executor, trainer->random, &random, error);
+    if (!status && value_present(trainer->loss_scale))
+        status = executor_write_double(trainer->executor, trainer->loss_scale,
+                                       &trainer->scale.factor, error);
     return status;
 }
 
@@ -164,9 +175,16 @@ mvad_status mvad_trainer_finish(mvad_trainer *trainer, mvad_step_result *result,
                                       &result->gradient_norm, error);
     if (status) return status;
     trainer->step++;
-    if (!isfinite(result->loss) || !isfinite(result->gradient_norm))
+    trainer->gradient_scale = trainer->scale.factor;
+    result->gradient_norm /= trainer->scale.factor;
+    result->skipped = !isfinite(result->gradient_norm);
+    const bool can_go_on = value_present(trainer->loss_scale)
+                               ? loss_scale_update(&trainer->scale, !result->skipped)
+                               : !result->skipped;
+    if (!isfinite(result->loss) || !can_go_on)
         return error_set(error, MVAD_ERROR_NUMERIC, "step %llu: loss %g, gradient norm %g",
                          (unsigned long long)trainer->step, result->loss, result->gradient_norm);
+    if (result->skipped) result->gradient_norm = INFINITY;
     return MVAD_OK;
 }
 
@@ -225,6 +243,8 @@ mvad_status mvad_trainer_read(mvad_trainer *trainer, mvad_trainer_value what, co
     status = what == MVAD_TRAINER_PARAMETER
                  ? executor_read_double(trainer->executor, id, raw, error)
                  : executor_read_mirror(trainer->executor, mirrors[what], id, raw, error);
+    for (size_t i = 0; what == MVAD_TRAINER_GRADIENT && i < count; i++)
+        raw[i] /= trainer->gradient_scale;
     if (!status) parameter_from_graph(parameter, raw, values);
     free(raw);
     return status;
@@ -265,6 +285,11 @@ uint64_t trainer_step_count(const mvad_trainer *trainer)
 void trainer_set_step_count(mvad_trainer *trainer, uint64_t step)
 {
     trainer->step = step;
+}
+
+struct loss_scale *trainer_loss_scale(mvad_trainer *trainer)
+{
+    return value_present(trainer->loss_scale) ? &trainer->scale : NULL;
 }
 
 mvad_status mvad_trainer_export(mvad_trainer *trainer, mvad_model *model, mvad_error *error)
@@ -308,8 +333,9 @@ mvad_status mvad_trainer_profile(mvad_trainer *trainer, const float *images,
     mvad_status status = mvad_trainer_stage(trainer, images, error);
     if (!status) status = write_settings(trainer, error);
     if (!status) status = profile_run(trainer->executor, visit, user, error);
-    if (!status) trainer->step++;
-    return status;
+    mvad_step_result result;
+    trainer->started = !status;
+    return status ? status : mvad_trainer_finish(trainer, &result, error);
 }
 
 void mvad_trainer_destroy(mvad_trainer *trainer)

@@ -3,6 +3,7 @@
 #define TRAIN_TRAINER_H
 
 #include "core/model/parameters.h"
+#include "core/train/loss_scale.h"
 
 /* The inverse of mvad_trainer_read: `values` in PyTorch's layout, of a trainable parameter, its
  * moments, or a running statistic (MVAD_TRAINER_PARAMETER). Same errors. */
@@ -18,5 +19,8 @@ const mvad_trainer_options *trainer_options(const mvad_trainer *trainer);
 /* Steps done. Dropout's random state and the optimizer's bias correction follow from it. */
 uint64_t trainer_step_count(const mvad_trainer *trainer);
 void trainer_set_step_count(mvad_trainer *trainer, uint64_t step);
+
+/* The trainer's own; NULL where its precision needs none. */
+struct loss_scale *trainer_loss_scale(mvad_trainer *trainer);
 
 #endif
