@@ -7,8 +7,24 @@
 #define KERNELS_DIALECT_CUDA_H
 
 #ifdef MVAD_EMULATED_CUDA
+/* g++ with tests/cuda/emulation/emulation.h, which has what CUDA's own kernels use; the rest is here. */
+#include <math.h>
 #define __kernel static
 typedef __half half;
+static inline unsigned __umulhi(unsigned a, unsigned b)
+{
+    return (unsigned)((unsigned long long)a * b >> 32);
+}
+static inline long long __double_as_longlong(double value)
+{
+    long long bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+static inline unsigned long min(unsigned long a, unsigned long b)
+{
+    return a < b ? a : b;
+}
 #else
 #include <cuda_fp16.h>
 /* Groups have at most 256 work items. */

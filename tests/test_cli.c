@@ -174,7 +174,10 @@ static double number(const cJSON *object, const char *name)
 static void info_as_json(void **state)
 {
     (void)state;
-    cJSON *devices = expect_json(MVAD " devices");
+    /* Standard error names the backends without a device. */
+    struct output listed = expect_run(0, MVAD " devices --json");
+    cJSON *devices = cJSON_Parse(listed.out);
+    output_free(&listed);
     assert_true(cJSON_IsArray(devices) && cJSON_GetArraySize(devices) >= 1);
     cJSON_Delete(devices);
 

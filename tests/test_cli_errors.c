@@ -133,7 +133,7 @@ static void results_that_cannot_be_written(void **state)
     assert_one_line(&large, "mvad: ", "large: cannot write: File too large");
     output_free(&large);
 
-    struct output full = expect_run(1, MVAD " devices >/dev/full");
+    struct output full = expect_run(1, MVAD " info --model @m.safetensors >/dev/full");
     assert_one_line(&full, "mvad: ", "standard output: No space left");
     output_free(&full);
 
@@ -142,7 +142,7 @@ static void results_that_cannot_be_written(void **state)
     assert_int_equal(dup2(ends[1], 9), 9); /* a number the shell can name */
     close(ends[0]);
     close(ends[1]);
-    struct output closed = expect_run(1, MVAD " devices >&9");
+    struct output closed = expect_run(1, MVAD " info --model @m.safetensors >&9");
     close(9);
     assert_one_line(&closed, "mvad: ", "standard output: Broken pipe");
     output_free(&closed);

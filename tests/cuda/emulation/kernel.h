@@ -12,6 +12,8 @@ struct emulated_kernel {
     virtual ~emulated_kernel() = default;
     /* One thread's run, with the arguments bound. */
     virtual std::function<void()> bind(void *const *arguments) const = 0;
+    /* 0 behind the last parameter. */
+    virtual size_t parameter_bytes(size_t index) const = 0;
 };
 
 namespace emulation
@@ -33,6 +35,12 @@ template <class... Parameters> class Kernel : public emulated_kernel
         std::apply([&](auto &...value) { (memcpy(&value, arguments[next++], sizeof value), ...); },
                    values);
         return [values, function = function_] { std::apply(function, values); };
+    }
+
+    size_t parameter_bytes(size_t index) const override
+    {
+        const size_t bytes[] = {sizeof(Parameters)..., 0};
+        return index < sizeof...(Parameters) ? bytes[index] : 0;
     }
 
   private:

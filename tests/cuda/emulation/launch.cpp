@@ -56,6 +56,11 @@ extern "C" const emulated_kernel *emulated_kernel_find(const char *name)
     return found == kernels().end() ? nullptr : found->second;
 }
 
+extern "C" size_t emulated_kernel_parameter(const emulated_kernel *kernel, size_t index)
+{
+    return kernel->parameter_bytes(index);
+}
+
 extern "C" void emulated_descending_order(int descending)
 {
     descending_order = descending;

@@ -21,6 +21,9 @@ typedef struct emulated_kernel emulated_kernel;
 /* NULL where no kernel of this name is registered. */
 const emulated_kernel *emulated_kernel_find(const char *name);
 
+/* Bytes of a parameter; 0 behind the last one. */
+size_t emulated_kernel_parameter(const emulated_kernel *kernel, size_t index);
+
 /* Runs the kernel to its end. `arguments` points to one object per parameter, in their order; `grid` and
  * `block` are x, y, z. NULL, or a message that lasts until the thread's next launch: a barrier that
  * not all threads of a block reach, lanes that disagree about an operation of their warp, limits of
