@@ -93,7 +93,7 @@ static mvad_status open_blas(struct cuda_device *device, mvad_error *error)
     }
     cublasStatus_t result = status ? CUBLAS_STATUS_SUCCESS : blas.cublasCreate(&made->handle);
     if (!status && result) made->handle = NULL;
-    /* Float products in float: no TF32, and sums of 16-bit products in float to the end. */
+    /* Sums of 16-bit products in float to the end. TF32 is a product's own wish. */
     if (!status && !result)
         result = blas.cublasSetMathMode(
             made->handle, CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
@@ -125,7 +125,12 @@ void cuda_blas_close(struct cuda_device *device)
 
 static cudaDataType_t type_of(enum dtype dtype)
 {
-    return dtype == DTYPE_F64 ? CUDA_R_64F : dtype == DTYPE_F16 ? CUDA_R_16F : CUDA_R_32F;
+    switch (dtype) {
+    case DTYPE_F64: return CUDA_R_64F;
+    case DTYPE_F16: return CUDA_R_16F;
+    case DTYPE_BF16: return CUDA_R_16BF;
+    default: return CUDA_R_32F;
+    }
 }
 
 static const void *address_of(const struct launch_operand *operand)
