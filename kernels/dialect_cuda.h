@@ -35,6 +35,7 @@ static inline unsigned long min(unsigned long a, unsigned long b)
 #define LOCAL_POINTER(type) type *
 
 typedef unsigned char uchar;
+typedef unsigned short ushort;
 typedef unsigned int uint;
 typedef unsigned long ulong;
 
@@ -57,6 +58,7 @@ typedef unsigned long ulong;
 #define vload_half(index, pointer) __half2float((pointer)[index])
 #define vstore_half(number, index, pointer) (pointer)[index] = __float2half_rn(number)
 #define as_uint(x) __float_as_uint(x)
+#define as_float(x) __uint_as_float(x)
 #define as_ulong(x) ((ulong)__double_as_longlong(x))
 #define mul_hi(a, b) __umulhi(a, b)
 

@@ -1,5 +1,5 @@
-/* The files of kernels/ as CUDA kernels, all of one storage type in one module: MVAD_DOUBLE or
- * MVAD_HALF_STORAGE as in dialect.h. A namespace a file keeps their functions apart; kernels have C
+/* The files of kernels/ as CUDA kernels, all of one storage type in one module: MVAD_DOUBLE,
+ * MVAD_HALF_STORAGE or MVAD_BF16_STORAGE as in dialect.h. A namespace a file keeps their functions apart; kernels have C
  * names. Numbers that OpenCL programs are compiled with are fixed here, and attention.cl is there once
  * for each usual HEAD, and once more for any other, under names with the number behind. */
 #ifdef MVAD_EMULATED_CUDA

@@ -87,7 +87,8 @@ static mvad_status identify(const struct cuda_driver *driver, int32_t index,
 {
     int group = 0;
     *device = (struct cuda_device){
-        .launch = {.api = &cuda_launch_api, .ops = launch_ops, .fp64 = true}, .driver = driver};
+        .launch = {.api = &cuda_launch_api, .ops = launch_ops, .fp64 = true, .tf32 = true},
+        .driver = driver};
     snprintf(device->launch.id, sizeof device->launch.id, "cuda:%d", index);
     CUresult code = driver->cuDeviceGet(&device->number, index);
     if (!code)

@@ -17,7 +17,13 @@
 enum { CUDA_DEATH = 256 };
 
 /* Modules of kernels: one for each type that values are stored in. */
-enum cuda_module { CUDA_MODULE_F32, CUDA_MODULE_F64, CUDA_MODULE_F16, CUDA_MODULE_COUNT };
+enum cuda_module {
+    CUDA_MODULE_F32,
+    CUDA_MODULE_F64,
+    CUDA_MODULE_F16,
+    CUDA_MODULE_BF16,
+    CUDA_MODULE_COUNT
+};
 
 /* Values on their way to the device beside a run (upload.c). */
 struct cuda_uploads {

@@ -12,3 +12,4 @@
 EMBED("f32", "f32.fatbin");
 EMBED("f64", "f64.fatbin");
 EMBED("f16", "f16.fatbin");
+EMBED("bf16", "bf16.fatbin");

@@ -10,19 +10,24 @@
 MODULE(f32)
 MODULE(f64)
 MODULE(f16)
+MODULE(bf16)
 #undef MODULE
 
 static const struct {
     const char *name, *image;
 } modules[CUDA_MODULE_COUNT] = {[CUDA_MODULE_F32] = {"f32", mvad_cuda_f32},
                                 [CUDA_MODULE_F64] = {"f64", mvad_cuda_f64},
-                                [CUDA_MODULE_F16] = {"f16", mvad_cuda_f16}};
+                                [CUDA_MODULE_F16] = {"f16", mvad_cuda_f16},
+                                [CUDA_MODULE_BF16] = {"bf16", mvad_cuda_bf16}};
 
 static enum cuda_module module_of(enum dtype real)
 {
-    return real == DTYPE_F64   ? CUDA_MODULE_F64
-           : real == DTYPE_F16 ? CUDA_MODULE_F16
-                               : CUDA_MODULE_F32;
+    switch (real) {
+    case DTYPE_F64: return CUDA_MODULE_F64;
+    case DTYPE_F16: return CUDA_MODULE_F16;
+    case DTYPE_BF16: return CUDA_MODULE_BF16;
+    default: return CUDA_MODULE_F32;
+    }
 }
 
 /* The library's own module, or, where MVAD_CUDA_KERNEL_DIR names a folder, f32.fatbin and so on in it, for

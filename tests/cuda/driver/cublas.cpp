@@ -21,7 +21,7 @@ namespace
 
 bool is_known(cudaDataType type)
 {
-    return type == CUDA_R_64F || type == CUDA_R_32F || type == CUDA_R_16F;
+    return type == CUDA_R_64F || type == CUDA_R_32F || type == CUDA_R_16F || type == CUDA_R_16BF;
 }
 
 /* A column-major matrix as numbers of another type, as many as its leading dimension and columns say. */
@@ -33,6 +33,10 @@ std::vector<Real> numbers_of(const void *from, cudaDataType type, size_t count)
         switch (type) {
         case CUDA_R_64F: numbers[i] = static_cast<Real>(static_cast<const double *>(from)[i]); break;
         case CUDA_R_32F: numbers[i] = static_cast<Real>(static_cast<const float *>(from)[i]); break;
+        case CUDA_R_16BF:
+            numbers[i] =
+                static_cast<Real>(float_from_bfloat16(static_cast<const uint16_t *>(from)[i]));
+            break;
         default:
             numbers[i] =
                 static_cast<Real>(float_from_half(static_cast<const uint16_t *>(from)[i]));
@@ -45,6 +49,9 @@ template <class Real> void put_number(void *to, cudaDataType type, size_t i, Rea
     switch (type) {
     case CUDA_R_64F: static_cast<double *>(to)[i] = static_cast<double>(number); break;
     case CUDA_R_32F: static_cast<float *>(to)[i] = static_cast<float>(number); break;
+    case CUDA_R_16BF:
+        static_cast<uint16_t *>(to)[i] = bfloat16_from_float(static_cast<float>(number));
+        break;
     default: static_cast<uint16_t *>(to)[i] = half_from_float(static_cast<float>(number));
     }
 }

@@ -8,6 +8,8 @@
 #define REGISTER(file, name) REGISTER_AS(file, name, #name)
 
 REGISTER(elementwise_file, add);
+REGISTER(elementwise_file, add_wide);
+REGISTER(elementwise_file, narrow);
 REGISTER(elementwise_file, relu);
 REGISTER(elementwise_file, relu_grad);
 REGISTER(elementwise_file, fill);
