@@ -210,9 +210,11 @@ MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device
                                           mvad_error *error);
 
 /* Rate of the device's own matrix product, size x size x size, in multiply-adds a second: the
- * median of `repeats` runs. The yardstick of mvad-bench. */
-MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
-                                           double *macs_per_second, mvad_error *error);
+ * median of `repeats` runs, with factors of this precision. The yardstick of mvad-bench. A device that computes 16-bit
+ * values in float has one rate for them all; MVAD_ERROR_UNSUPPORTED for a precision it does not have. */
+MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, mvad_precision precision,
+                                           int64_t size, int32_t repeats, double *macs_per_second,
+                                           mvad_error *error);
 
 /* Rate of a copy of `bytes` (1 to 2^32) bytes within the device's memory, in bytes a second, read and
  * written ones counted: the median of `repeats` runs. MVAD_ERROR_UNSUPPORTED where a backend cannot
