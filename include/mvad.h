@@ -23,8 +23,9 @@
  * Conventions
  *   - Every function that can fail returns an mvad_status (MVAD_OK is 0) and, where `error` is not
  *     NULL, writes one line there that names what was wrong. The library never prints, exits or
- *     aborts, and keeps no global state, but for one thing that is not its own: opening a CPU
- *     device sets OpenBLAS, which has one setting a process, to one thread.
+ *     aborts, and keeps no global state, but for the function that mvad_log_set gives messages to,
+ *     and one thing that is not its own: opening a CPU device sets OpenBLAS, which has one setting a
+ *     process, to one thread.
  *   - `destroy` and `close` accept NULL. Output pointers are set to NULL on failure.
  *   - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
  *     consecutive. Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406),
@@ -86,6 +87,23 @@ MVAD_API const char *mvad_version(void);
 
 /* A short English name of a status, for example "out of memory". Never NULL. */
 MVAD_API const char *mvad_status_name(mvad_status status);
+
+/* ---- messages ---- */
+
+typedef enum mvad_log_level {
+    MVAD_LOG_NONE = 0,
+    MVAD_LOG_WARNING, /* something could not be used, and another way to the same result was taken */
+    MVAD_LOG_INFO     /* what was opened, made anew, measured or chosen */
+} mvad_log_level;
+
+/* `line`: one line without an end, valid during the call. */
+typedef void (*mvad_log_function)(mvad_log_level level, const char *line, void *user);
+
+/* Gives messages up to this level to `function`, for the whole process, from now on; MVAD_LOG_NONE or NULL
+ * ends it, which is how it begins. Errors are not among them: those are returned. The function is called
+ * from any thread that is in the library, its own ones included, by one at a time, and must not call the
+ * library. On return from mvad_log_set the function set before is not running and is not called again. */
+MVAD_API void mvad_log_set(mvad_log_level level, mvad_log_function function, void *user);
 
 /* ---- configuration ---- */
 

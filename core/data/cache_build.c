@@ -11,6 +11,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/data/cache_file.h"
 #include "core/data/load.h"
 #include "core/data/parallel.h"
@@ -85,6 +86,9 @@ static bool add_view(size_t index, void *user)
         free(pixels);
         return fail(build, &error);
     }
+    if (image || mask)
+        log_write(MVAD_LOG_WARNING, "%s: has no place for this one: %s",
+                  file_label(build->cache->path), error.message);
     /* What changed meanwhile may be half of the one and half of the other. */
     if (!image && cache_source_identity(view->image, NULL) == entry->image) {
         entry->has |= CACHE_HAS_PIXELS;

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
 #include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
@@ -126,6 +127,8 @@ static mvad_status restore(struct run *run, mvad_error *error)
     if (step > (uint64_t)run->schedule.steps)
         return error_set(error, MVAD_ERROR_FORMAT, "%s: step %" PRIu64 " of %" PRId64,
                          file_label(run->checkpoint_path), step, run->schedule.steps);
+    log_write(MVAD_LOG_INFO, "%s: goes on after step %" PRIu64 " of %" PRId64,
+              file_label(run->checkpoint_path), step, run->schedule.steps);
     run->first_step = run->step = (int64_t)step;
     return mvad_trainer_export(run->trainer, run->model, error);
 }
