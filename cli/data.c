@@ -3,15 +3,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/common/interrupt.h"
 #include "cli/common/json.h"
 #include "cli/common/options.h"
 #include "cli/verbs.h"
+
+#define IMAGES_BETWEEN_SHOWS 16
 
 /* What the checks report to. */
 struct findings {
     cJSON *list; /* NULL: printed as they come */
     size_t warnings;
     bool terminal; /* progress is shown */
+    bool line_open;
 };
 
 static void take_problem(const mvad_dataset_problem *problem, void *user)
@@ -29,11 +33,14 @@ static void take_problem(const mvad_dataset_problem *problem, void *user)
     cJSON_AddItemToArray(findings->list, item);
 }
 
-static void show_progress(size_t done, size_t total, void *user)
+static int32_t show_progress(size_t done, size_t total, void *user)
 {
-    const struct findings *findings = user;
-    if (!findings->terminal) return;
-    fprintf(stderr, "\rchecking images: %zu of %zu%s", done, total, done == total ? "\n" : "");
+    struct findings *findings = user;
+    if (findings->terminal && (done % IMAGES_BETWEEN_SHOWS == 0 || done == total)) {
+        fprintf(stderr, "\rchecking images: %zu of %zu%s", done, total, done == total ? "\n" : "");
+        findings->line_open = done < total;
+    }
+    return interrupt_came();
 }
 
 static void print_classes(const mvad_dataset *dataset)
@@ -78,11 +85,18 @@ static int check(const struct caller *caller, mvad_dataset *dataset, int threads
     options.user = &findings;
     size_t fatal = 0;
     mvad_error error;
-    if (mvad_dataset_check(dataset, &options, &fatal, &error)) {
-        cJSON_Delete(findings.list);
-        return command_error(caller, &error);
-    }
+    interrupt_catch();
+    const mvad_status status = mvad_dataset_check(dataset, &options, &fatal, &error);
+    if (findings.line_open) fputc('\n', stderr);
     int code = EXIT_DONE;
+    if (status)
+        code = command_error(caller, &error);
+    else if (interrupt_came())
+        code = command_fail(caller, EXIT_INTERRUPTED, "stopped before all images were checked");
+    if (code != EXIT_DONE) {
+        cJSON_Delete(findings.list);
+        return code;
+    }
     if (json) {
         cJSON *result = cJSON_CreateObject();
         cJSON_AddStringToObject(result, "kind", mvad_dataset_kind(dataset));

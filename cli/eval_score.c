@@ -8,6 +8,7 @@
 
 #include "cli/common/cache_option.h"
 #include "cli/common/clock.h"
+#include "cli/common/interrupt.h"
 #include "cli/eval.h"
 #include "cli/common/model_folder.h"
 
@@ -26,13 +27,13 @@ struct scoring {
 static int32_t show_progress(size_t done, size_t total, void *user)
 {
     const struct scoring *scoring = user;
-    if (!scoring->terminal) return 0;
+    if (!scoring->terminal) return interrupt_came();
     double left = (clock_seconds() - scoring->class_begin) / (double)done * (double)(total - done);
     fprintf(stderr, "\r%s%sscored %zu of %zu samples, %.0f s left   ",
             scoring->class_name ? scoring->class_name : "", scoring->class_name ? ": " : "", done,
             total, left);
-    if (done == total) fputc('\n', stderr);
-    return 0;
+    if (done == total || interrupt_came()) fputc('\n', stderr);
+    return interrupt_came();
 }
 
 static void take_sample(const mvad_sample_scores *sample, void *user)
@@ -65,6 +66,11 @@ static void name_skipped(const mvad_dataset_problem *problem, void *user)
         command_fail(user, EXIT_DONE, "skipped: %s: %s", problem->kind, problem->text);
 }
 
+static int stopped(const struct scoring *scoring)
+{
+    return command_fail(scoring->caller, EXIT_INTERRUPTED, "stopped; there are no results");
+}
+
 static int open_dataset(const struct scoring *scoring, int32_t image_size, mvad_dataset **dataset)
 {
     const struct eval_options *options = scoring->options;
@@ -81,9 +87,11 @@ static int open_dataset(const struct scoring *scoring, int32_t image_size, mvad_
         check.threads = options->device.threads.value;
         check.remove = 1;
         check.problem = name_skipped;
+        check.progress = interrupt_progress;
         check.user = (void *)(uintptr_t)scoring->caller;
         if (mvad_dataset_check(*dataset, &check, &fatal, &error))
             return command_error(scoring->caller, &error);
+        if (interrupt_came()) return stopped(scoring);
     }
     return cache_option_open(scoring->caller, options->cache.value, image_size,
                              options->device.threads.value, *dataset);
@@ -124,6 +132,8 @@ static int score(struct scoring *scoring, const char *model_path)
         mvad_evaluate(model, scoring->device, dataset, &evaluate, take_row, scoring, &error)) {
         if (scoring->terminal) fputc('\n', stderr);
         code = report_error(scoring, &error);
+    } else if (code == OPTIONS_READ && interrupt_came()) {
+        code = stopped(scoring);
     }
     mvad_dataset_close(dataset);
     mvad_model_destroy(model);
@@ -185,6 +195,7 @@ int eval_score(const struct caller *caller, const struct eval_options *options)
                               .terminal = isatty(STDERR_FILENO),
                               .begin = clock_seconds()};
     char *file = NULL;
+    interrupt_catch();
     int code = eval_check_results(caller, options);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &scoring.device);
     if (code == OPTIONS_READ) code = model_folder_find(caller, options->model.value, &file);

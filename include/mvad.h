@@ -665,7 +665,8 @@ typedef struct mvad_dataset_check_options {
     int32_t threads; /* 0: one a core */
     int32_t remove;  /* 1: samples with a fatal problem are taken out of the data set */
     void (*problem)(const mvad_dataset_problem *problem, void *user); /* once each; may be NULL */
-    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    /* After each view, from any thread, one at a time; not 0 stops; may be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 } mvad_dataset_check_options;
 
@@ -679,7 +680,7 @@ static inline mvad_dataset_check_options mvad_dataset_check_options_default(void
 }
 
 /* Decodes every image and mask. *fatal: problems that make a sample unusable. Problems are reported,
- * not returned as errors. */
+ * not returned as errors. Stopped by `progress`: MVAD_OK, no problems, nothing taken out. */
 MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
                                         const mvad_dataset_check_options *options, size_t *fatal,
                                         mvad_error *error);
@@ -689,7 +690,8 @@ typedef struct mvad_cache_options {
     const char *folder; /* made if missing */
     int32_t image_size; /* pixels a side that the images are resized to */
     int32_t threads;    /* 0: one a core */
-    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    /* After each image, from any thread, one at a time; not 0 stops; may be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 } mvad_cache_options;
 
@@ -711,7 +713,7 @@ static inline mvad_cache_options mvad_cache_options_default(void)
  * and processes may share a folder; a choice of classes or samples is a data set of its own. A data
  * set has one cache at a time: a second call replaces the first. A source that cannot be decoded is
  * left to whoever asks for its image. MVAD_ERROR_IO names the cache's file or folder; the data set is
- * then as it was. */
+ * then as it was. Stopped by `progress`: MVAD_OK, *built 0, no new file, the data set as it was. */
 MVAD_API mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *options,
                                         int32_t *built, mvad_error *error);
 

@@ -135,8 +135,8 @@ mvad_status mvad_dataset_check(mvad_dataset *dataset, const mvad_dataset_check_o
     const struct dataset_check_options check = {
         .threads = own.threads, .progress = own.progress, .user = own.user};
     status = dataset_check(&dataset->index, &check, &report, error);
+    *fatal = status ? 0 : report.fatal_count;
     if (status) return status;
-    *fatal = report.fatal_count;
     for (size_t i = 0; own.problem && i < report.problem_count; i++) {
         const struct dataset_problem *found = &report.problems[i];
         const mvad_dataset_problem problem = {.kind = dataset_problem_name(found->kind),
@@ -144,7 +144,7 @@ mvad_status mvad_dataset_check(mvad_dataset *dataset, const mvad_dataset_check_o
                                               .fatal = dataset_problem_is_fatal(found->kind)};
         own.problem(&problem, own.user);
     }
-    if (own.remove) status = remove_unusable(&dataset->index, &report, error);
+    if (own.remove && !report.stopped) status = remove_unusable(&dataset->index, &report, error);
     dataset_report_free(&report);
     return status ? status : error_clear(error);
 }
@@ -166,6 +166,7 @@ mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *
     bool is_new;
     status = image_cache_open(&dataset->index, &own, &cache, &is_new, error);
     if (status) return status;
+    if (!cache) return error_clear(error); /* stopped */
     image_cache_close(dataset->index.cache);
     dataset->index.cache = cache;
     for (size_t i = 0; i < dataset->index.view_count; i++) dataset->index.views[i].cached = i;

@@ -134,7 +134,7 @@ mvad_status image_cache_open(const struct dataset *dataset, const mvad_cache_opt
                              ? open_or_build(opened, dataset, options, built, error)
                              : error_out_of_memory(error, "image cache",
                                                    dataset->view_count * sizeof *opened->entries);
-    if (status) {
+    if (status || opened->file < 0) {
         image_cache_close(opened);
         *built = false;
         return status;
