@@ -116,6 +116,7 @@ int verb_data(const char *program, const struct command *command, int argc, char
     const struct caller caller = {program, command};
     struct text_option data = {0}, variant = {0}, classes = {0};
     struct number_option threads = {0};
+    struct argument_list work = {0};
     int json = 0;
     struct poptOption table[] = {
         {"data", 0, POPT_ARG_STRING, &data, 0, "Data set: a folder or a manifest", "PATH"},
@@ -124,21 +125,22 @@ int verb_data(const char *program, const struct command *command, int argc, char
         {"classes", 0, POPT_ARG_STRING, &classes, 0, "Only these, separated by commas", "LIST"},
         {"threads", 0, POPT_ARG_INT, &threads, 0, "Threads, 0 for one a core", "N"},
         {"json", 0, POPT_ARG_NONE, &json, 0, "Print JSON", NULL},
+        OPTION_ARGUMENTS(&work, "check [OPTION...]"),
         OPTION_HELP,
         POPT_TABLEEND};
-    /* `mvad data` alone, or with --help, explains itself through the options. */
-    bool named = argc > 1 && argv[1][0] != '-';
-    if (named && strcmp(argv[1], "check") != 0)
-        return command_fail(&caller, EXIT_USAGE, "data: '%s'; known: check", argv[1]);
-    int code = options_parse(&caller, table, argc - named, argv + named);
+    int code = options_parse(&caller, table, argc, argv);
     mvad_dataset *dataset = NULL;
     mvad_dataset_options options = mvad_dataset_options_default();
     mvad_error error;
     options.variant = variant.value;
     options.classes = classes.value;
-    if (code == OPTIONS_READ && !named)
+    if (code == OPTIONS_READ && !work.count)
         code =
             command_fail(&caller, EXIT_USAGE, "data: say what to do: mvad data check --data PATH");
+    for (size_t i = 0; i < work.count && code == OPTIONS_READ; i++)
+        if (i || strcmp(work.values[i], "check") != 0)
+            code =
+                command_fail(&caller, EXIT_USAGE, "data: '%s'; known: check, once", work.values[i]);
     if (code == OPTIONS_READ && (!data.value || !*data.value))
         code = command_fail(&caller, EXIT_USAGE, "data check: --data is missing");
     if (code == OPTIONS_READ && (threads.value < 0 || threads.value > 1024))
