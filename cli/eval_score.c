@@ -17,8 +17,10 @@ struct scoring {
     const struct eval_options *options;
     mvad_device *device;
     struct metrics_table table;
-    cJSON *parts;           /* a part's scores each */
-    const char *class_name; /* whose model is at work; NULL: one for all */
+    struct relative_table relative;
+    const mvad_model *model; /* at work */
+    cJSON *parts;            /* a part's scores each */
+    const char *class_name;  /* whose model is at work; NULL: one for all */
     bool out_of_memory;
     bool terminal; /* progress is shown */
     double begin, class_begin;
@@ -40,6 +42,10 @@ static void take_sample(const mvad_sample_scores *sample, void *user)
 {
     static const char *const labels[] = {"normal", "anomalous", "unlabelled"};
     struct scoring *scoring = user;
+    if (!scoring->options->json.value) { /* nobody else wants to know each part */
+        relative_add(&scoring->relative, scoring->model, sample, NULL);
+        return;
+    }
     cJSON *part = cJSON_CreateObject(), *views = cJSON_CreateArray();
     bool complete = part && views && cJSON_AddItemToArray(scoring->parts, part) &&
                     cJSON_AddStringToObject(part, "class", sample->class_name) &&
@@ -47,6 +53,7 @@ static void take_sample(const mvad_sample_scores *sample, void *user)
                     cJSON_AddStringToObject(part, "label", labels[sample->label]) &&
                     cJSON_AddNumberToObject(part, "score", sample->score) &&
                     cJSON_AddItemToObject(part, "views", views);
+    if (complete) relative_add(&scoring->relative, scoring->model, sample, part);
     for (int32_t v = 0; v < sample->views && complete; v++)
         complete = cJSON_AddItemToArray(views, cJSON_CreateNumber(sample->view_scores[v]));
     if (!complete) scoring->out_of_memory = true;
@@ -121,7 +128,9 @@ static int score(struct scoring *scoring, const char *model_path)
     evaluate.session.samples = options->batch.value;
     evaluate.strips = options->strips;
     evaluate.maps = options->maps.value;
-    if (options->json.value) evaluate.sample = take_sample; /* nobody else wants them */
+    evaluate.sample = take_sample;
+    scoring->model = model;
+    if (code == OPTIONS_READ) relative_begin(&scoring->relative, scoring->caller, model);
     evaluate.progress = show_progress;
     evaluate.user = scoring;
     scoring->class_begin = clock_seconds();
@@ -174,7 +183,8 @@ static int score_by_class(struct scoring *scoring)
 static int give_results(struct scoring *scoring)
 {
     const struct eval_options *options = scoring->options;
-    if (scoring->table.out_of_memory || scoring->out_of_memory)
+    relative_end(&scoring->relative);
+    if (scoring->table.out_of_memory || scoring->out_of_memory || scoring->relative.out_of_memory)
         return command_fail(scoring->caller, EXIT_FAILED, "out of memory");
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "version", mvad_version());
@@ -184,7 +194,7 @@ static int give_results(struct scoring *scoring)
     cJSON_AddNumberToObject(json, "seconds", clock_seconds() - scoring->begin);
     cJSON_AddItemToObject(json, "parts", scoring->parts);
     scoring->parts = NULL;
-    return eval_give_results(scoring->caller, options, &scoring->table, json);
+    return eval_give_results(scoring->caller, options, &scoring->table, &scoring->relative, json);
 }
 
 int eval_score(const struct caller *caller, const struct eval_options *options)
@@ -202,6 +212,7 @@ int eval_score(const struct caller *caller, const struct eval_options *options)
     if (code == OPTIONS_READ) code = file ? score(&scoring, file) : score_by_class(&scoring);
     if (code == OPTIONS_READ) code = give_results(&scoring);
     metrics_table_free(&scoring.table);
+    relative_free(&scoring.relative);
     cJSON_Delete(scoring.parts);
     mvad_device_close(scoring.device);
     free(file);
