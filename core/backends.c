@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/graph/backend.h"
 
 extern const struct backend cpu_backend;
@@ -110,6 +111,9 @@ mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **devi
         free(opened);
         return status;
     }
+    mvad_device_info info = {0};
+    backend->describe(opened->state, &info);
+    log_write(MVAD_LOG_INFO, "%s: opened %s, %s", info.id, info.name, info.details);
     *device = opened;
     return error_clear(error);
 }
