@@ -109,6 +109,7 @@ static void draw(struct document *document, const struct comparison *c)
 {
     static const char *const styles[] = {"first", "second"};
     struct plot *plot = document_plot(document, "compare", "Seconds of a step", "row of the table");
+    plot->whole = true;
     for (int w = 0; w < 2; w++) {
         struct plot_series *series = plot_add(plot, styles[w], works[w], true);
         series->apart = true;

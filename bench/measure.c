@@ -77,10 +77,26 @@ static mvad_status profile(const struct subject *subject, struct step_result *re
     return mvad_session_profile(subject->session, subject->images, take_op, result, error);
 }
 
-static mvad_status measure_rates(mvad_device *device, double *gemm, double *copy, mvad_error *error)
+/* A product that takes less than two milliseconds does not fill a large device: a larger one is measured then. *size: 0
+ * before the first measurement. */
+static mvad_status measure_gemm(mvad_device *device, mvad_precision precision, int *size,
+                                double *rate, mvad_error *error)
 {
-    enum { GEMM_REPEATS = 5, COPY_REPEATS = 9 };
-    mvad_status status = mvad_device_gemm_rate(device, STEP_GEMM_SIZE, GEMM_REPEATS, gemm, error);
+    enum { SMALL = 2048, LARGE = 8192, REPEATS = 5 };
+    const double least_seconds = 2e-3;
+    const bool first = !*size;
+    if (first) *size = SMALL;
+    mvad_status status = mvad_device_gemm_rate(device, precision, *size, REPEATS, rate, error);
+    if (status || !first || (double)SMALL * SMALL * SMALL >= least_seconds * *rate) return status;
+    *size = LARGE;
+    return mvad_device_gemm_rate(device, precision, *size, REPEATS, rate, error);
+}
+
+static mvad_status measure_rates(mvad_device *device, mvad_precision precision, int *size,
+                                 double *gemm, double *copy, mvad_error *error)
+{
+    enum { COPY_REPEATS = 9 };
+    mvad_status status = measure_gemm(device, precision, size, gemm, error);
     if (status) return status;
     status = mvad_device_copy_rate(device, STEP_COPY_BYTES, COPY_REPEATS, copy, error);
     return status == MVAD_ERROR_UNSUPPORTED ? MVAD_OK : status; /* it stays 0 then */
@@ -123,11 +139,14 @@ mvad_status step_measure(const struct step_settings *settings, mvad_device *devi
                              ? mvad_device_describe(device, &result->device, error)
                              : out_of_memory(error);
     if (!status) status = mvad_model_create(config, 1, &model, error);
-    if (!status) status = measure_rates(device, &result->gemm_before, &result->copy_before, error);
+    if (!status)
+        status = measure_rates(device, settings->precision, &result->gemm_size,
+                               &result->gemm_before, &result->copy_before, error);
     if (!status)
         status = measure_subject(settings, model, device, &subject, seconds, result, error);
     if (!status && !result->interrupted)
-        status = measure_rates(device, &result->gemm_after, &result->copy_after, error);
+        status = measure_rates(device, settings->precision, &result->gemm_size, &result->gemm_after,
+                               &result->copy_after, error);
     mvad_model_destroy(model);
     free(subject.images);
     free(seconds);

@@ -10,9 +10,9 @@
 #define W50 MVAD_BACKBONE_WIDE_RESNET50_2
 
 /* The paper tells none of this; what it does tell fits. */
-#define COUNTED "supposedly counted without projections, as the next row"
-#define FEWER "supposedly counted with projections (18.7 M in row II)"
-#define VARIANT "supposedly a variant the paper does not describe"
+#define COUNTED "the paper's number is that of a model without projections, the next row"
+#define FEWER "the paper's number is that of a model with projections (18.7 M in row II)"
+#define VARIANT "the paper does not say how this variant is built"
 
 static const struct paper_row rows[] = {
     {"II", "MVAD, qkv", R34, QKV, 0, {8, 8, 8}, {16, 32, 64}, 49.1, 18.7, 7354, 8, COUNTED, NULL},

@@ -51,6 +51,7 @@ static void ranges(const struct plot *plot, struct axis *x, struct axis *y)
     const bool empty = high[0] < low[0];
     const double ratio = plot->logarithmic ? 4 : INFINITY;
     *x = axis_make(empty ? 0 : low[0], empty ? 1 : high[0], ratio, 0.03);
+    x->whole = plot->whole;
     *y = axis_make(empty               ? 0
                    : plot->logarithmic ? low[1]
                                        : fmin(0, low[1]),

@@ -23,6 +23,7 @@ struct plot {
     char title[128];
     const char *x_name;
     bool logarithmic; /* both axes, where their values are far apart */
+    bool whole;       /* x counts something */
     size_t count;
     struct plot_series series[PLOT_SERIES];
 };

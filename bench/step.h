@@ -12,7 +12,6 @@
 #define STEP_MAX_REPEATS 10000
 #define STEP_MAX_BATCH 4096
 #define STEP_MAX_OPS 64
-#define STEP_GEMM_SIZE 2048
 #define STEP_COPY_BYTES ((size_t)1 << 27)
 
 struct step_settings {
@@ -28,7 +27,8 @@ struct step_result {
     mvad_cost cost;
     struct spread time;             /* seconds of a step */
     bool interrupted;               /* and nothing below holds then */
-    double gemm_before, gemm_after; /* multiply-adds a second of the device's matrix product */
+    int gemm_size;                  /* of the device's matrix product */
+    double gemm_before, gemm_after; /* its multiply-adds a second */
     double copy_before, copy_after; /* bytes a second of its copy; 0: cannot be measured */
     bool peak_reset;
     uint64_t measured_bytes; /* peak beyond what was resident before the session was made */

@@ -28,7 +28,8 @@ static void memory_lines(struct document *document, const struct step_result *re
             result->peak_reset ? "" : " (may be older than the step: the peak could not be reset)");
 }
 
-static void rate_lines(struct document *document, const struct step_result *result)
+static void rate_lines(struct document *document, const struct step_settings *settings,
+                       const struct step_result *result)
 {
     const double gemm = step_gemm_rate(result), copy = step_copy_rate(result);
     const double median = result->time.median;
@@ -36,9 +37,9 @@ static void rate_lines(struct document *document, const struct step_result *resu
     document_line(document, "rate             %10.2f GMAC/s (%.2f as executed)",
                   ratio(cost->macs, median) / 1e9, ratio(cost->macs_executed, median) / 1e9);
     document_line(document,
-                  "matrix product   %10.2f GMAC/s in f32, %d x %d (%.2f before, %.2f after)",
-                  gemm / 1e9, STEP_GEMM_SIZE, STEP_GEMM_SIZE, result->gemm_before / 1e9,
-                  result->gemm_after / 1e9);
+                  "matrix product   %10.2f GMAC/s in %s, %d x %d (%.2f before, %.2f after)",
+                  gemm / 1e9, precision_name(settings->precision), result->gemm_size,
+                  result->gemm_size, result->gemm_before / 1e9, result->gemm_after / 1e9);
     document_line(document, "share            %10.1f %% of the matrix product's rate",
                   100 * ratio(ratio(cost->macs, median), gemm));
     if (copy > 0)
@@ -70,7 +71,7 @@ static void lines(struct document *document, const struct step_settings *setting
         document, "multiply-adds    %10.2f GMACs as the paper counts%s (%.2f as executed)",
         cost->macs / 1e9, settings->train ? ", the teacher once and the rest three times" : "",
         cost->macs_executed / 1e9);
-    rate_lines(document, result);
+    rate_lines(document, settings, result);
     memory_lines(document, result);
 }
 
@@ -92,7 +93,7 @@ static void json_numbers(cJSON *json, const struct step_settings *settings,
         {"seconds_per_sample", median / settings->batch},
         {"macs_per_second", rate},
         {"macs_executed_per_second", ratio(result->cost.macs_executed, median)},
-        {"gemm_size", STEP_GEMM_SIZE},
+        {"gemm_size", result->gemm_size},
         {"gemm_macs_per_second_before", result->gemm_before},
         {"gemm_macs_per_second_after", result->gemm_after},
         {"gemm_macs_per_second", gemm},

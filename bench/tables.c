@@ -27,6 +27,8 @@ enum column {
     MEASURED,
     PAPER_MEMORY,
     SECONDS,
+    LEAST,
+    MOST,
     RATE_SHARE,
     HOURS,
     PAPER_HOURS,
@@ -46,6 +48,8 @@ static const struct table_column columns[COLUMNS] = {
     [MEASURED] = {"measured_megabytes", "measured", 0},
     [PAPER_MEMORY] = {"paper_megabytes", "paper", 0},
     [SECONDS] = {"seconds_per_sample", "s/sample", 2},
+    [LEAST] = {"seconds_per_sample_min", "least", 2},
+    [MOST] = {"seconds_per_sample_max", "most", 2},
     [RATE_SHARE] = {"share_of_gemm_rate", "of GEMM", 2},
     [HOURS] = {"hours_of_100_epochs", "hours", 0},
     [PAPER_HOURS] = {"paper_hours", "paper", 0},
@@ -126,6 +130,8 @@ static mvad_status measure(const struct tables *tables, const mvad_config *confi
     const double seconds = result.time.median / tables->batch;
     set_known(&cells[MEASURED], (double)result.measured_bytes / 1e6);
     cells[SECONDS].number = seconds;
+    cells[LEAST].number = result.time.least / tables->batch;
+    cells[MOST].number = result.time.most / tables->batch;
     cells[RATE_SHARE].number = result.cost.macs / result.time.median / step_gemm_rate(&result);
     cells[HOURS].number = seconds * REALIAD_SAMPLES * EPOCHS / 3600;
     return MVAD_OK;

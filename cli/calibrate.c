@@ -71,6 +71,11 @@ static void name_skipped(const mvad_dataset_problem *problem, void *user)
         command_fail(c->caller, EXIT_DONE, "skipped: %s: %s", problem->kind, problem->text);
 }
 
+static int stopped(const struct calibrating *c)
+{
+    return command_fail(c->caller, EXIT_INTERRUPTED, "stopped; the model is as it was");
+}
+
 static int open_data(struct calibrating *c)
 {
     const struct calibrate_options *o = c->options;
@@ -88,9 +93,11 @@ static int open_data(struct calibrating *c)
     check.threads = o->device.threads.value;
     check.remove = 1;
     check.problem = name_skipped;
+    check.progress = interrupt_progress;
     check.user = c;
     if (o->skip_bad && mvad_dataset_check(c->dataset, &check, &count, &error))
         return command_error(c->caller, &error);
+    if (interrupt_came()) return stopped(c);
     if (!o->data.value) return OPTIONS_READ;
     if (mvad_dataset_keep_held_out(c->dataset, c->model, &count, &error))
         return command_fail(c->caller, EXIT_UNREADABLE,
@@ -154,7 +161,7 @@ static int calibrate(struct calibrating *c)
     c->calibrate.user = c;
     if (mvad_calibrate(c->model, c->device, c->dataset, &c->calibrate, &finished, &error))
         return command_error(c->caller, &error);
-    if (!finished) return command_fail(c->caller, EXIT_FAILED, "stopped; the model is as it was");
+    if (!finished) return stopped(c);
     int code = save(c);
     if (code != OPTIONS_READ) return code;
     puts("class\tparts\taccept\tbound\treject\tbound\tpixel");

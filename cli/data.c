@@ -3,15 +3,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/common/interrupt.h"
 #include "cli/common/json.h"
 #include "cli/common/options.h"
 #include "cli/verbs.h"
+
+#define IMAGES_BETWEEN_SHOWS 16
 
 /* What the checks report to. */
 struct findings {
     cJSON *list; /* NULL: printed as they come */
     size_t warnings;
     bool terminal; /* progress is shown */
+    bool line_open;
 };
 
 static void take_problem(const mvad_dataset_problem *problem, void *user)
@@ -29,11 +33,14 @@ static void take_problem(const mvad_dataset_problem *problem, void *user)
     cJSON_AddItemToArray(findings->list, item);
 }
 
-static void show_progress(size_t done, size_t total, void *user)
+static int32_t show_progress(size_t done, size_t total, void *user)
 {
-    const struct findings *findings = user;
-    if (!findings->terminal) return;
-    fprintf(stderr, "\rchecking images: %zu of %zu%s", done, total, done == total ? "\n" : "");
+    struct findings *findings = user;
+    if (findings->terminal && (done % IMAGES_BETWEEN_SHOWS == 0 || done == total)) {
+        fprintf(stderr, "\rchecking images: %zu of %zu%s", done, total, done == total ? "\n" : "");
+        findings->line_open = done < total;
+    }
+    return interrupt_came();
 }
 
 static void print_classes(const mvad_dataset *dataset)
@@ -78,11 +85,18 @@ static int check(const struct caller *caller, mvad_dataset *dataset, int threads
     options.user = &findings;
     size_t fatal = 0;
     mvad_error error;
-    if (mvad_dataset_check(dataset, &options, &fatal, &error)) {
-        cJSON_Delete(findings.list);
-        return command_error(caller, &error);
-    }
+    interrupt_catch();
+    const mvad_status status = mvad_dataset_check(dataset, &options, &fatal, &error);
+    if (findings.line_open) fputc('\n', stderr);
     int code = EXIT_DONE;
+    if (status)
+        code = command_error(caller, &error);
+    else if (interrupt_came())
+        code = command_fail(caller, EXIT_INTERRUPTED, "stopped before all images were checked");
+    if (code != EXIT_DONE) {
+        cJSON_Delete(findings.list);
+        return code;
+    }
     if (json) {
         cJSON *result = cJSON_CreateObject();
         cJSON_AddStringToObject(result, "kind", mvad_dataset_kind(dataset));
@@ -102,6 +116,7 @@ int verb_data(const char *program, const struct command *command, int argc, char
     const struct caller caller = {program, command};
     struct text_option data = {0}, variant = {0}, classes = {0};
     struct number_option threads = {0};
+    struct argument_list work = {0};
     int json = 0;
     struct poptOption table[] = {
         {"data", 0, POPT_ARG_STRING, &data, 0, "Data set: a folder or a manifest", "PATH"},
@@ -110,21 +125,22 @@ int verb_data(const char *program, const struct command *command, int argc, char
         {"classes", 0, POPT_ARG_STRING, &classes, 0, "Only these, separated by commas", "LIST"},
         {"threads", 0, POPT_ARG_INT, &threads, 0, "Threads, 0 for one a core", "N"},
         {"json", 0, POPT_ARG_NONE, &json, 0, "Print JSON", NULL},
+        OPTION_ARGUMENTS(&work, "check [OPTION...]"),
         OPTION_HELP,
         POPT_TABLEEND};
-    /* `mvad data` alone, or with --help, explains itself through the options. */
-    bool named = argc > 1 && argv[1][0] != '-';
-    if (named && strcmp(argv[1], "check") != 0)
-        return command_fail(&caller, EXIT_USAGE, "data: '%s'; known: check", argv[1]);
-    int code = options_parse(&caller, table, argc - named, argv + named);
+    int code = options_parse(&caller, table, argc, argv);
     mvad_dataset *dataset = NULL;
     mvad_dataset_options options = mvad_dataset_options_default();
     mvad_error error;
     options.variant = variant.value;
     options.classes = classes.value;
-    if (code == OPTIONS_READ && !named)
+    if (code == OPTIONS_READ && !work.count)
         code =
             command_fail(&caller, EXIT_USAGE, "data: say what to do: mvad data check --data PATH");
+    for (size_t i = 0; i < work.count && code == OPTIONS_READ; i++)
+        if (i || strcmp(work.values[i], "check") != 0)
+            code =
+                command_fail(&caller, EXIT_USAGE, "data: '%s'; known: check, once", work.values[i]);
     if (code == OPTIONS_READ && (!data.value || !*data.value))
         code = command_fail(&caller, EXIT_USAGE, "data check: --data is missing");
     if (code == OPTIONS_READ && (threads.value < 0 || threads.value > 1024))

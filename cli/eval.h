@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "cli/common/config_options.h"
+#include "cli/eval_relative.h"
 #include "cli/metrics_table.h"
 
 struct eval_options {
@@ -27,8 +28,9 @@ int eval_combine(const struct caller *caller, const struct eval_options *options
 int eval_check_results(const struct caller *caller, const struct eval_options *options);
 
 /* The table on standard output, then the files asked for: each is tried, whatever became of the
- * others. `json` is deleted. An exit code. */
+ * others. `relative` may be NULL. `json` is deleted. An exit code. */
 int eval_give_results(const struct caller *caller, const struct eval_options *options,
-                      const struct metrics_table *table, cJSON *json);
+                      const struct metrics_table *table, const struct relative_table *relative,
+                      cJSON *json);
 
 #endif

@@ -75,7 +75,7 @@ int eval_combine(const struct caller *caller, const struct eval_options *options
         cJSON_AddItemToObject(json, "combined", cJSON_CreateStringArray(paths, 2));
         cJSON_AddBoolToObject(json, "strips", strips[0]);
         code = mean.out_of_memory ? command_fail(caller, EXIT_FAILED, "out of memory")
-                                  : eval_give_results(caller, options, &mean, json);
+                                  : eval_give_results(caller, options, &mean, NULL, json);
     }
     metrics_table_free(&tables[0]);
     metrics_table_free(&tables[1]);

@@ -8,6 +8,7 @@
 
 #include "cli/common/cache_option.h"
 #include "cli/common/clock.h"
+#include "cli/common/interrupt.h"
 #include "cli/eval.h"
 #include "cli/common/model_folder.h"
 
@@ -16,8 +17,10 @@ struct scoring {
     const struct eval_options *options;
     mvad_device *device;
     struct metrics_table table;
-    cJSON *parts;           /* a part's scores each */
-    const char *class_name; /* whose model is at work; NULL: one for all */
+    struct relative_table relative;
+    const mvad_model *model; /* at work */
+    cJSON *parts;            /* a part's scores each */
+    const char *class_name;  /* whose model is at work; NULL: one for all */
     bool out_of_memory;
     bool terminal; /* progress is shown */
     double begin, class_begin;
@@ -26,19 +29,23 @@ struct scoring {
 static int32_t show_progress(size_t done, size_t total, void *user)
 {
     const struct scoring *scoring = user;
-    if (!scoring->terminal) return 0;
+    if (!scoring->terminal) return interrupt_came();
     double left = (clock_seconds() - scoring->class_begin) / (double)done * (double)(total - done);
     fprintf(stderr, "\r%s%sscored %zu of %zu samples, %.0f s left   ",
             scoring->class_name ? scoring->class_name : "", scoring->class_name ? ": " : "", done,
             total, left);
-    if (done == total) fputc('\n', stderr);
-    return 0;
+    if (done == total || interrupt_came()) fputc('\n', stderr);
+    return interrupt_came();
 }
 
 static void take_sample(const mvad_sample_scores *sample, void *user)
 {
     static const char *const labels[] = {"normal", "anomalous", "unlabelled"};
     struct scoring *scoring = user;
+    if (!scoring->options->json.value) { /* nobody else wants to know each part */
+        relative_add(&scoring->relative, scoring->model, sample, NULL);
+        return;
+    }
     cJSON *part = cJSON_CreateObject(), *views = cJSON_CreateArray();
     bool complete = part && views && cJSON_AddItemToArray(scoring->parts, part) &&
                     cJSON_AddStringToObject(part, "class", sample->class_name) &&
@@ -46,6 +53,7 @@ static void take_sample(const mvad_sample_scores *sample, void *user)
                     cJSON_AddStringToObject(part, "label", labels[sample->label]) &&
                     cJSON_AddNumberToObject(part, "score", sample->score) &&
                     cJSON_AddItemToObject(part, "views", views);
+    if (complete) relative_add(&scoring->relative, scoring->model, sample, part);
     for (int32_t v = 0; v < sample->views && complete; v++)
         complete = cJSON_AddItemToArray(views, cJSON_CreateNumber(sample->view_scores[v]));
     if (!complete) scoring->out_of_memory = true;
@@ -65,6 +73,11 @@ static void name_skipped(const mvad_dataset_problem *problem, void *user)
         command_fail(user, EXIT_DONE, "skipped: %s: %s", problem->kind, problem->text);
 }
 
+static int stopped(const struct scoring *scoring)
+{
+    return command_fail(scoring->caller, EXIT_INTERRUPTED, "stopped; there are no results");
+}
+
 static int open_dataset(const struct scoring *scoring, int32_t image_size, mvad_dataset **dataset)
 {
     const struct eval_options *options = scoring->options;
@@ -81,9 +94,11 @@ static int open_dataset(const struct scoring *scoring, int32_t image_size, mvad_
         check.threads = options->device.threads.value;
         check.remove = 1;
         check.problem = name_skipped;
+        check.progress = interrupt_progress;
         check.user = (void *)(uintptr_t)scoring->caller;
         if (mvad_dataset_check(*dataset, &check, &fatal, &error))
             return command_error(scoring->caller, &error);
+        if (interrupt_came()) return stopped(scoring);
     }
     return cache_option_open(scoring->caller, options->cache.value, image_size,
                              options->device.threads.value, *dataset);
@@ -116,7 +131,9 @@ static int score(struct scoring *scoring, const char *model_path)
     evaluate.session.samples = options->batch.value;
     evaluate.strips = options->strips;
     evaluate.maps = options->maps.value;
-    if (options->json.value) evaluate.sample = take_sample; /* nobody else wants them */
+    evaluate.sample = take_sample;
+    scoring->model = model;
+    if (code == OPTIONS_READ) relative_begin(&scoring->relative, scoring->caller, model);
     evaluate.progress = show_progress;
     evaluate.user = scoring;
     scoring->class_begin = clock_seconds();
@@ -127,6 +144,8 @@ static int score(struct scoring *scoring, const char *model_path)
         mvad_evaluate(model, scoring->device, dataset, &evaluate, take_row, scoring, &error)) {
         if (scoring->terminal) fputc('\n', stderr);
         code = report_error(scoring, &error);
+    } else if (code == OPTIONS_READ && interrupt_came()) {
+        code = stopped(scoring);
     }
     mvad_dataset_close(dataset);
     mvad_model_destroy(model);
@@ -167,7 +186,8 @@ static int score_by_class(struct scoring *scoring)
 static int give_results(struct scoring *scoring)
 {
     const struct eval_options *options = scoring->options;
-    if (scoring->table.out_of_memory || scoring->out_of_memory)
+    relative_end(&scoring->relative);
+    if (scoring->table.out_of_memory || scoring->out_of_memory || scoring->relative.out_of_memory)
         return command_fail(scoring->caller, EXIT_FAILED, "out of memory");
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "version", mvad_version());
@@ -177,7 +197,7 @@ static int give_results(struct scoring *scoring)
     cJSON_AddNumberToObject(json, "seconds", clock_seconds() - scoring->begin);
     cJSON_AddItemToObject(json, "parts", scoring->parts);
     scoring->parts = NULL;
-    return eval_give_results(scoring->caller, options, &scoring->table, json);
+    return eval_give_results(scoring->caller, options, &scoring->table, &scoring->relative, json);
 }
 
 int eval_score(const struct caller *caller, const struct eval_options *options)
@@ -188,12 +208,14 @@ int eval_score(const struct caller *caller, const struct eval_options *options)
                               .terminal = isatty(STDERR_FILENO),
                               .begin = clock_seconds()};
     char *file = NULL;
+    interrupt_catch();
     int code = eval_check_results(caller, options);
     if (code == OPTIONS_READ) code = device_options_open(caller, &options->device, &scoring.device);
     if (code == OPTIONS_READ) code = model_folder_find(caller, options->model.value, &file);
     if (code == OPTIONS_READ) code = file ? score(&scoring, file) : score_by_class(&scoring);
     if (code == OPTIONS_READ) code = give_results(&scoring);
     metrics_table_free(&scoring.table);
+    relative_free(&scoring.relative);
     cJSON_Delete(scoring.parts);
     mvad_device_close(scoring.device);
     free(file);

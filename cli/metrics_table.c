@@ -1,4 +1,5 @@
 #include "cli/metrics_table.h"
+#include "cli/eval_relative.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -110,18 +111,26 @@ void metrics_table_markdown(const struct metrics_table *table, FILE *file)
     }
 }
 
-void metrics_table_csv(const struct metrics_table *table, FILE *file)
+void metrics_table_csv(const struct metrics_table *table, const struct relative_table *relative,
+                       FILE *file)
 {
     fputs("class", file);
     for (int m = 0; m < MVAD_METRIC_COUNT; m++)
         fprintf(file, ",%s", mvad_metric_key((mvad_metric)m));
-    fputs(",samples,views\n", file);
+    fputs(",samples,views", file);
+    if (relative) relative_csv_names(file);
+    fputc('\n', file);
     for (size_t i = 0; i < table->count; i++) {
         const mvad_metrics_row *row = &table->rows[i];
         table_text_csv(row->name, file);
         for (int m = 0; m < MVAD_METRIC_COUNT; m++)
             fprintf(file, isnan(row->value[m]) ? "," : ",%.9g", row->value[m]);
-        fprintf(file, ",%" PRIu64 ",%" PRIu64 "\n", row->samples, row->views);
+        fprintf(file, ",%" PRIu64 ",%" PRIu64, row->samples, row->views);
+        /* The last row is the mean, whatever a class is called. */
+        if (relative)
+            relative_csv_values(i + 1 < table->count ? relative_find(relative, row->name) : NULL,
+                                file);
+        fputc('\n', file);
     }
 }
 

@@ -32,8 +32,10 @@ void metrics_table_print(const struct metrics_table *table, FILE *file);
 void metrics_table_markdown(const struct metrics_table *table, FILE *file);
 
 /* Comma-separated, from 0 to 1, empty where undefined; the columns class, sample_auroc ..
- * pixel_aupro, samples, views. */
-void metrics_table_csv(const struct metrics_table *table, FILE *file);
+ * pixel_aupro, samples, views; and those of eval_relative.h, where `relative` is not NULL. */
+struct relative_table;
+void metrics_table_csv(const struct metrics_table *table, const struct relative_table *relative,
+                       FILE *file);
 
 /* Adds "classes": [{"name": .., "samples": .., "views": .., "metrics": {"sample_auroc": ..}}] and
  * "mean", likewise without a name: from 0 to 1, null where undefined. */

@@ -51,12 +51,13 @@ int verb_selftest(const char *program, const struct command *command, int argc, 
     struct poptOption table[] = {{"verbose", 'v', POPT_ARG_NONE, &verbose, 0,
                                   "Show every check, not only failed ones", NULL},
                                  OPTION_PRECISION(&precision_text),
-                                 OPTION_HELP,
+                                 OPTION_HELP_QUIET,
                                  OPTION_GROUP(device_options.table, "Device:"),
                                  POPT_TABLEEND};
     mvad_precision precision = MVAD_PRECISION_F32;
     mvad_device *device = NULL;
     int code = options_parse(&caller, table, argc, argv);
+    if (verbose) command_show_log(&caller);
     if (code == OPTIONS_READ) code = precision_read(&caller, precision_text.value, &precision);
     if (code == OPTIONS_READ) code = device_options_open(&caller, &device_options, &device);
     if (code == OPTIONS_READ) code = run(&caller, device, precision, verbose);

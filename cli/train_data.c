@@ -2,14 +2,19 @@
 #include <stdio.h>
 
 #include "cli/common/cache_option.h"
+#include "cli/common/interrupt.h"
 #include "cli/train.h"
 
-static void show_check(size_t done, size_t total, void *user)
+#define IMAGES_BETWEEN_SHOWS 16
+
+static int32_t show_check(size_t done, size_t total, void *user)
 {
     struct training *t = user;
-    if (!t->terminal) return;
-    fprintf(stderr, "\rchecking images: %zu of %zu", done, total);
-    t->line_open = true;
+    if (t->terminal && (done % IMAGES_BETWEEN_SHOWS == 0 || done == total)) {
+        fprintf(stderr, "\rchecking images: %zu of %zu", done, total);
+        t->line_open = true;
+    }
+    return interrupt_came();
 }
 
 /* Those that make a sample unusable, one line each; the others are counted. */
@@ -38,6 +43,8 @@ static int check_data(struct training *t)
     mvad_status status = mvad_dataset_check(t->dataset, &check, &fatal, &error);
     train_close_line(t);
     if (status) return command_error(t->caller, &error);
+    if (interrupt_came())
+        return command_fail(t->caller, EXIT_INTERRUPTED, "stopped before all images were checked");
     if (t->warnings && !t->quiet)
         command_fail(t->caller, EXIT_DONE,
                      "warning: %zu peculiarities of the data; mvad data check lists them",

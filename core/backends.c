@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/graph/backend.h"
 
 extern const struct backend cpu_backend;
@@ -110,6 +111,9 @@ mvad_status mvad_device_open(const char *id, int32_t threads, mvad_device **devi
         free(opened);
         return status;
     }
+    mvad_device_info info = {0};
+    backend->describe(opened->state, &info);
+    log_write(MVAD_LOG_INFO, "%s: opened %s, %s", info.id, info.name, info.details);
     *device = opened;
     return error_clear(error);
 }
@@ -124,12 +128,17 @@ mvad_status mvad_device_describe(const mvad_device *device, mvad_device_info *in
     return error_clear(error);
 }
 
-mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
-                                  double *macs_per_second, mvad_error *error)
+mvad_status mvad_device_gemm_rate(mvad_device *device, mvad_precision precision, int64_t size,
+                                  int32_t repeats, double *macs_per_second, mvad_error *error)
 {
-    if (!device || !macs_per_second)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "device or result is NULL");
-    return device->backend->gemm_rate(device->state, size, repeats, macs_per_second, error);
+    if (!device || !macs_per_second || (unsigned)precision >= MVAD_PRECISION_COUNT)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "device or result is NULL, or the precision out of range");
+    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                         "matrix product: size 1 to 16384, repeats 1 to 1000");
+    return device->backend->gemm_rate(device->state, precision, size, repeats, macs_per_second,
+                                      error);
 }
 
 mvad_status mvad_device_copy_rate(mvad_device *device, size_t bytes, int32_t repeats,

@@ -23,12 +23,22 @@
  * Conventions
  *   - Every function that can fail returns an mvad_status (MVAD_OK is 0) and, where `error` is not
  *     NULL, writes one line there that names what was wrong. The library never prints, exits or
- *     aborts, and keeps no global state, but for one thing that is not its own: opening a CPU
- *     device sets OpenBLAS, which has one setting a process, to one thread.
+ *     aborts, and keeps no global state, but for the function that mvad_log_set gives messages to,
+ *     and one thing that is not its own: opening a CPU device sets OpenBLAS, which has one setting a
+ *     process, to one thread.
  *   - `destroy` and `close` accept NULL. Output pointers are set to NULL on failure.
  *   - Images and features are NCHW, float32, images outermost: samples * views, views of a sample
  *     consecutive. Images are normalised: (pixel / 255 - mean) / std, mean (0.485, 0.456, 0.406),
  *     std (0.229, 0.224, 0.225).
+ *   - Structures grow from version to version without programs being compiled anew. Options begin with
+ *     their size. mvad_X_options_default() gives the defaults in the size that the program was compiled
+ *     with; it is made of mvad_X_options_init(), which other languages call: it writes that many bytes,
+ *     and takes the size of options inside separately. What options lack that an older mvad.h did not
+ *     have yet takes its default; what a newer one has and the library does not know must be zero, else
+ *     MVAD_ERROR_INVALID_ARGUMENT. What the library fills has a fixed size and keeps `reserved` fields
+ *     for later, set to zero; what it only shows to a callback may grow at its end. The numbers of
+ *     MVAD_SCALES, MVAD_METRIC_COUNT and MVAD_IDENTITY, and mvad_error, mvad_score_scale and
+ *     mvad_thresholds stay as they are.
  *   - Threads: a model and a data set may be read by any number of threads at a time, and a CPU device
  *     serves as many; a session, a trainer and what else is made belong to one thread at a time, and so
  *     does an OpenCL device with all that is made on it. Results have the same bits for every number of
@@ -78,6 +88,23 @@ MVAD_API const char *mvad_version(void);
 /* A short English name of a status, for example "out of memory". Never NULL. */
 MVAD_API const char *mvad_status_name(mvad_status status);
 
+/* ---- messages ---- */
+
+typedef enum mvad_log_level {
+    MVAD_LOG_NONE = 0,
+    MVAD_LOG_WARNING, /* something could not be used, and another way to the same result was taken */
+    MVAD_LOG_INFO     /* what was opened, made anew, measured or chosen */
+} mvad_log_level;
+
+/* `line`: one line without an end, valid during the call. */
+typedef void (*mvad_log_function)(mvad_log_level level, const char *line, void *user);
+
+/* Gives messages up to this level to `function`, for the whole process, from now on; MVAD_LOG_NONE or NULL
+ * ends it, which is how it begins. Errors are not among them: those are returned. The function is called
+ * from any thread that is in the library, its own ones included, by one at a time, and must not call the
+ * library. On return from mvad_log_set the function set before is not running and is not called again. */
+MVAD_API void mvad_log_set(mvad_log_level level, mvad_log_function function, void *user);
+
 /* ---- configuration ---- */
 
 #define MVAD_SCALES 3
@@ -109,6 +136,7 @@ typedef struct mvad_config {
     int32_t windows[MVAD_SCALES]; /* attention windows a side at strides 4, 8, 16 */
     int32_t topk[MVAD_SCALES]; /* windows of the other views a window attends to (all, where there are fewer) */
     int32_t blocks[MVAD_SCALES]; /* attention blocks at each scale, 1 to MVAD_MAX_BLOCKS */
+    int32_t reserved[8];         /* 0 */
 } mvad_config;
 
 /* The paper's default: resnet34, qkv, 5 views, 256 pixels, windows 8,8,8, top-K 16,32,64, blocks
@@ -140,6 +168,7 @@ typedef struct mvad_tensor_view {
     int32_t rank;      /* 0 to 8 */
     int64_t shape[8];
     size_t count; /* elements: the product of shape, 1 for rank 0 */
+    uint64_t reserved[4];
 } mvad_tensor_view;
 
 /* An empty set. */
@@ -193,6 +222,7 @@ typedef struct mvad_device_info {
     char details[256];     /* instruction set and libraries in use */
     int32_t threads;       /* worker threads; 0 where it means nothing */
     uint64_t memory_bytes; /* memory of the device */
+    uint64_t reserved[4];
 } mvad_device_info;
 
 /* Calls `found` for each device that can be opened, and `missing` (may be NULL) for each backend that
@@ -210,9 +240,11 @@ MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device
                                           mvad_error *error);
 
 /* Rate of the device's own matrix product, size x size x size, in multiply-adds a second: the
- * median of `repeats` runs. The yardstick of mvad-bench. */
-MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, int64_t size, int32_t repeats,
-                                           double *macs_per_second, mvad_error *error);
+ * median of `repeats` runs, with factors of this precision. The yardstick of mvad-bench. A device that computes 16-bit
+ * values in float has one rate for them all; MVAD_ERROR_UNSUPPORTED for a precision it does not have. */
+MVAD_API mvad_status mvad_device_gemm_rate(mvad_device *device, mvad_precision precision,
+                                           int64_t size, int32_t repeats, double *macs_per_second,
+                                           mvad_error *error);
 
 /* Rate of a copy of `bytes` (1 to 2^32) bytes within the device's memory, in bytes a second, read and
  * written ones counted: the median of `repeats` runs. MVAD_ERROR_UNSUPPORTED where a backend cannot
@@ -265,6 +297,7 @@ typedef struct mvad_parameter {
     int32_t rank;
     int64_t shape[4]; /* PyTorch's layout: OIHW, IOHW for transposed convolutions */
     size_t count;
+    uint64_t reserved[4];
 } mvad_parameter;
 
 /* A model with initial values: convolutions Kaiming normal (fan out, ReLU gain), linear layers
@@ -332,6 +365,7 @@ typedef struct mvad_cost {
     uint64_t weights_bytes;     /* parameters, gradients and optimizer state on the device */
     uint64_t activations_bytes; /* the planned arena: activations and workspaces together */
     uint64_t nodes;             /* graph nodes after fusion */
+    uint64_t reserved[4];
 } mvad_cost;
 
 /* ---- inference ---- */
@@ -339,10 +373,11 @@ typedef struct mvad_cost {
 typedef struct mvad_session mvad_session;
 
 typedef struct mvad_session_options {
-    size_t size;     /* sizeof(mvad_session_options), set by ..._default: lets the structure grow */
+    size_t size;     /* of the structure; set by ..._default */
     int32_t samples; /* samples a run, default 1 */
     int32_t views; /* views of each sample; 0 (default): the model's. May be fewer or more than trained with */
     mvad_precision precision; /* default MVAD_PRECISION_F32 */
+    int32_t reserved;         /* 0 */
 } mvad_session_options;
 
 typedef enum mvad_output {
@@ -360,7 +395,14 @@ typedef enum mvad_output {
     MVAD_OUTPUT_COUNT
 } mvad_output;
 
-MVAD_API mvad_session_options mvad_session_options_default(void);
+MVAD_API void mvad_session_options_init(mvad_session_options *options, size_t size);
+
+static inline mvad_session_options mvad_session_options_default(void)
+{
+    mvad_session_options options;
+    mvad_session_options_init(&options, sizeof options);
+    return options;
+}
 
 /* Builds, plans and binds the network; allocates everything a run needs. The session keeps a copy
  * of the weights. */
@@ -400,12 +442,13 @@ typedef enum mvad_pixel_format {
 
 /* An image in the caller's memory: a camera's buffer, or a part of one. */
 typedef struct mvad_image_view {
-    size_t size;           /* sizeof(mvad_image_view) */
+    size_t size;           /* sizeof(mvad_image_view), the same for all images of a call */
     const uint8_t *pixels; /* the first pixel of the top row */
     int32_t width, height; /* pixels, 1 to 16384 each and 2^28 together */
     /* Bytes from a row to the one below it; negative where that lies before it; 0: no gaps. */
     ptrdiff_t stride;
     mvad_pixel_format format;
+    int32_t reserved; /* 0 */
 } mvad_image_view;
 
 /* mvad_session_run on photographs of any size: `count` = samples * views of them, upright, resized and
@@ -432,7 +475,7 @@ MVAD_API void mvad_session_destroy(mvad_session *session);
 typedef struct mvad_trainer mvad_trainer;
 
 typedef struct mvad_trainer_options {
-    size_t size;              /* sizeof(mvad_trainer_options), set by ..._default */
+    size_t size;              /* of the structure; set by ..._default */
     int32_t samples;          /* samples a step, default 8 */
     int32_t views;            /* views of each; 0 (default): the model's */
     mvad_precision precision; /* default MVAD_PRECISION_F32 */
@@ -452,7 +495,8 @@ typedef struct mvad_step_result {
     double gradient_norm; /* global L2 norm before clipping; infinite where the step was skipped */
     /* 1: the step's 16-bit gradients overflowed (MVAD_PRECISION_F16). Its only effect is that the next ones are scaled
      * down further; a few such steps at the beginning are usual. */
-    int32_t skipped;
+    int64_t skipped;
+    uint64_t reserved[4];
 } mvad_step_result;
 
 /* What mvad_trainer_read reads. */
@@ -463,7 +507,14 @@ typedef enum mvad_trainer_value {
     MVAD_TRAINER_MOMENT2   /* and of its square */
 } mvad_trainer_value;
 
-MVAD_API mvad_trainer_options mvad_trainer_options_default(void);
+MVAD_API void mvad_trainer_options_init(mvad_trainer_options *options, size_t size);
+
+static inline mvad_trainer_options mvad_trainer_options_default(void)
+{
+    mvad_trainer_options options;
+    mvad_trainer_options_init(&options, sizeof options);
+    return options;
+}
 MVAD_API mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
                                          const mvad_trainer_options *options,
                                          mvad_trainer **trainer, mvad_error *error);
@@ -506,8 +557,8 @@ MVAD_API void mvad_trainer_destroy(mvad_trainer *trainer);
 #define MVAD_SYNTH_MAX_SAMPLES 9999 /* of a class, training and test samples together */
 
 typedef struct mvad_synth_options {
-    size_t size;     /* sizeof(mvad_synth_options), set by ..._default: lets the structure grow */
-    int32_t classes; /* 1 to MVAD_SYNTH_CLASSES (default): the first so many kinds of part */
+    size_t size;           /* of the structure; set by ..._default */
+    int32_t classes;       /* 1 to MVAD_SYNTH_CLASSES (default): the first so many kinds of part */
     int32_t samples_train; /* of each class, 0 or more, default 20; all good */
     int32_t samples_test;  /* of each class, 0 or more, default 12; every second one has a defect */
     int32_t image_size;    /* pixels a side, 32 to MVAD_MAX_IMAGE_SIZE, default 256 */
@@ -519,7 +570,14 @@ typedef struct mvad_synth_options {
  * threads, but by one at a time. Anything but 0 stops the work. */
 typedef int (*mvad_synth_progress)(int64_t done, int64_t total, void *user);
 
-MVAD_API mvad_synth_options mvad_synth_options_default(void);
+MVAD_API void mvad_synth_options_init(mvad_synth_options *options, size_t size);
+
+static inline mvad_synth_options mvad_synth_options_default(void)
+{
+    mvad_synth_options options;
+    mvad_synth_options_init(&options, sizeof options);
+    return options;
+}
 
 /* The name of a class, 0 to MVAD_SYNTH_CLASSES - 1: "machined_plate" and so on; NULL for a number
  * out of range. */
@@ -558,10 +616,11 @@ typedef struct mvad_dataset mvad_dataset;
 typedef enum mvad_label { MVAD_NORMAL = 0, MVAD_ANOMALOUS, MVAD_UNLABELLED } mvad_label;
 
 typedef struct mvad_dataset_options {
-    size_t size;         /* sizeof(mvad_dataset_options), set by ..._default */
+    size_t size;         /* of the structure; set by ..._default */
     const char *variant; /* of Real-IAD's JSON files: "sv", "fuiad_0.1", ..; NULL: the usual ones */
     const char *classes; /* comma-separated names; NULL: all */
     int32_t image_size;  /* picks among the sizes Real-IAD lies there in; 0: the smallest */
+    int32_t reserved;    /* 0 */
 } mvad_dataset_options;
 
 typedef struct mvad_dataset_class {
@@ -569,6 +628,7 @@ typedef struct mvad_dataset_class {
     uint64_t train_samples, test_samples;
     uint64_t anomalous_samples; /* of both splits */
     uint64_t views, anomalous_views;
+    uint64_t reserved[4];
 } mvad_dataset_class;
 
 typedef struct mvad_dataset_problem {
@@ -577,7 +637,14 @@ typedef struct mvad_dataset_problem {
     int32_t fatal;    /* 1: the sample cannot be used; 0: a warning */
 } mvad_dataset_problem;
 
-MVAD_API mvad_dataset_options mvad_dataset_options_default(void);
+MVAD_API void mvad_dataset_options_init(mvad_dataset_options *options, size_t size);
+
+static inline mvad_dataset_options mvad_dataset_options_default(void)
+{
+    mvad_dataset_options options;
+    mvad_dataset_options_init(&options, sizeof options);
+    return options;
+}
 
 /* Reads the index; no image is decoded. MVAD_ERROR_IO or MVAD_ERROR_FORMAT name the file. */
 MVAD_API mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *options,
@@ -603,32 +670,48 @@ MVAD_API mvad_status mvad_dataset_class_at(const mvad_dataset *dataset, size_t i
                                            mvad_dataset_class *result, mvad_error *error);
 
 typedef struct mvad_dataset_check_options {
-    size_t size;     /* sizeof(mvad_dataset_check_options), set by ..._default */
+    size_t size;     /* of the structure; set by ..._default */
     int32_t threads; /* 0: one a core */
     int32_t remove;  /* 1: samples with a fatal problem are taken out of the data set */
     void (*problem)(const mvad_dataset_problem *problem, void *user); /* once each; may be NULL */
-    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    /* After each view, from any thread, one at a time; not 0 stops; may be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 } mvad_dataset_check_options;
 
-MVAD_API mvad_dataset_check_options mvad_dataset_check_options_default(void);
+MVAD_API void mvad_dataset_check_options_init(mvad_dataset_check_options *options, size_t size);
+
+static inline mvad_dataset_check_options mvad_dataset_check_options_default(void)
+{
+    mvad_dataset_check_options options;
+    mvad_dataset_check_options_init(&options, sizeof options);
+    return options;
+}
 
 /* Decodes every image and mask. *fatal: problems that make a sample unusable. Problems are reported,
- * not returned as errors. */
+ * not returned as errors. Stopped by `progress`: MVAD_OK, no problems, nothing taken out. */
 MVAD_API mvad_status mvad_dataset_check(mvad_dataset *dataset,
                                         const mvad_dataset_check_options *options, size_t *fatal,
                                         mvad_error *error);
 
 typedef struct mvad_cache_options {
-    size_t size;        /* sizeof(mvad_cache_options), set by ..._default */
+    size_t size;        /* of the structure; set by ..._default */
     const char *folder; /* made if missing */
     int32_t image_size; /* pixels a side that the images are resized to */
     int32_t threads;    /* 0: one a core */
-    void (*progress)(size_t done, size_t total, void *user); /* from any thread, one at a time */
+    /* After each image, from any thread, one at a time; not 0 stops; may be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 } mvad_cache_options;
 
-MVAD_API mvad_cache_options mvad_cache_options_default(void);
+MVAD_API void mvad_cache_options_init(mvad_cache_options *options, size_t size);
+
+static inline mvad_cache_options mvad_cache_options_default(void)
+{
+    mvad_cache_options options;
+    mvad_cache_options_init(&options, sizeof options);
+    return options;
+}
 
 /* From now on images and masks of that size come from a file of decoded ones in the folder:
  * image_size^2 * 3 bytes an image and image_size^2 a mask. It is made now if it is missing, was made
@@ -639,7 +722,7 @@ MVAD_API mvad_cache_options mvad_cache_options_default(void);
  * and processes may share a folder; a choice of classes or samples is a data set of its own. A data
  * set has one cache at a time: a second call replaces the first. A source that cannot be decoded is
  * left to whoever asks for its image. MVAD_ERROR_IO names the cache's file or folder; the data set is
- * then as it was. */
+ * then as it was. Stopped by `progress`: MVAD_OK, *built 0, no new file, the data set as it was. */
 MVAD_API mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *options,
                                         int32_t *built, mvad_error *error);
 
@@ -700,7 +783,7 @@ typedef struct mvad_sample_scores {
 } mvad_sample_scores;
 
 typedef struct mvad_evaluate_options {
-    size_t size;                  /* sizeof(mvad_evaluate_options), set by ..._default */
+    size_t size;                  /* of the structure; set by ..._default */
     mvad_session_options session; /* views is ignored: a sample has as many as it has */
     int32_t strips; /* 1: pixel metrics from 50 equal score strips, as the paper's code takes them */
     const char *maps; /* a folder for one .npy (float32, views x S x S) a sample; NULL: none */
@@ -709,7 +792,15 @@ typedef struct mvad_evaluate_options {
     void *user;
 } mvad_evaluate_options;
 
-MVAD_API mvad_evaluate_options mvad_evaluate_options_default(void);
+MVAD_API void mvad_evaluate_options_init(mvad_evaluate_options *options, size_t size,
+                                         size_t session_size);
+
+static inline mvad_evaluate_options mvad_evaluate_options_default(void)
+{
+    mvad_evaluate_options options;
+    mvad_evaluate_options_init(&options, sizeof options, sizeof options.session);
+    return options;
+}
 
 /* Scores the test samples of a data set, one pass, memory independent of their number; calls `visit`
  * for each class and then for the mean over classes. Stopped by `progress`: MVAD_OK, no rows. */
@@ -755,6 +846,7 @@ typedef struct mvad_calibration {
     double confidence;
     double reject_rate, unsure_rate; /* asked for: of good parts above reject, and above accept */
     double pixel_share;              /* of a good part's pixels that may be above pixel */
+    uint64_t reserved[4];
 } mvad_calibration;
 
 typedef struct mvad_calibrated_class {
@@ -798,7 +890,7 @@ MVAD_API mvad_status mvad_dataset_keep_held_out(mvad_dataset *dataset, const mva
                                                 size_t *count, mvad_error *error);
 
 typedef struct mvad_calibrate_options {
-    size_t size;                  /* sizeof(mvad_calibrate_options), set by ..._default */
+    size_t size;                  /* of the structure; set by ..._default */
     mvad_session_options session; /* samples and views are ignored */
     double confidence;            /* default 0.95 */
     double reject_rate;           /* default 0.01 */
@@ -808,7 +900,15 @@ typedef struct mvad_calibrate_options {
     void *user;
 } mvad_calibrate_options;
 
-MVAD_API mvad_calibrate_options mvad_calibrate_options_default(void);
+MVAD_API void mvad_calibrate_options_init(mvad_calibrate_options *options, size_t size,
+                                          size_t session_size);
+
+static inline mvad_calibrate_options mvad_calibrate_options_default(void)
+{
+    mvad_calibrate_options options;
+    mvad_calibrate_options_init(&options, sizeof options, sizeof options.session);
+    return options;
+}
 
 /* Scores the training parts of a data set, which are those held out (mvad_dataset_keep_held_out) or a data
  * set of their own, and stores with the model what their scores tell; *finished: whether it was not
@@ -859,7 +959,7 @@ typedef struct mvad_train_progress {
 } mvad_train_progress;
 
 typedef struct mvad_train_options {
-    size_t size;                /* sizeof(mvad_train_options), set by ..._default */
+    size_t size;                /* of the structure; set by ..._default */
     mvad_trainer_options step;  /* what one step does; its samples is the batch */
     int32_t epochs;             /* default 100 */
     double decay_at;            /* share of the epochs after which the learning rate decays, 0.8 */
@@ -877,7 +977,14 @@ typedef struct mvad_train_options {
     void *user;
 } mvad_train_options;
 
-MVAD_API mvad_train_options mvad_train_options_default(void);
+MVAD_API void mvad_train_options_init(mvad_train_options *options, size_t size, size_t step_size);
+
+static inline mvad_train_options mvad_train_options_default(void)
+{
+    mvad_train_options options;
+    mvad_train_options_init(&options, sizeof options, sizeof options.step);
+    return options;
+}
 
 /* Trains on all training samples of the data set. Samples are shuffled every epoch from
  * (seed, epoch); a last short batch is dropped. Files are replaced whole. Resuming gives the same
@@ -902,6 +1009,7 @@ typedef struct mvad_region {
      * 0, 0 the photograph's top left corner; a point only where it turns. Holes are not cut out. */
     const int32_t *contour;
     size_t points; /* pairs */
+    uint64_t reserved[4];
 } mvad_region;
 
 /* Of one photograph. All pointers are valid during the call. */
@@ -917,6 +1025,7 @@ typedef struct mvad_view_result {
     const float *map;           /* map_size x map_size, over the whole photograph */
     const mvad_region *regions; /* by score, highest first */
     size_t region_count;
+    uint64_t reserved[4];
 } mvad_view_result;
 
 /* Where the seconds of a part went. */
@@ -926,6 +1035,7 @@ typedef struct mvad_part_times {
     double normalise; /* to floats */
     double network; /* upload, the network, its map in host memory; the first part's: the session too */
     double score; /* highest pixels, regions */
+    uint64_t reserved[4];
 } mvad_part_times;
 
 typedef struct mvad_part_result {
@@ -947,7 +1057,7 @@ typedef struct mvad_part_result {
 typedef enum mvad_split { MVAD_SPLIT_TEST = 0, MVAD_SPLIT_TRAIN, MVAD_SPLIT_ALL } mvad_split;
 
 typedef struct mvad_predict_options {
-    size_t size;                  /* sizeof(mvad_predict_options), set by ..._default */
+    size_t size;                  /* of the structure; set by ..._default */
     mvad_session_options session; /* samples and views are ignored: one part at a time, as it is */
     mvad_split split;             /* which parts, default the test split */
     float threshold;              /* of everything; default NaN: mvad_model_thresholds */
@@ -959,7 +1069,15 @@ typedef struct mvad_predict_options {
     void *user;
 } mvad_predict_options;
 
-MVAD_API mvad_predict_options mvad_predict_options_default(void);
+MVAD_API void mvad_predict_options_init(mvad_predict_options *options, size_t size,
+                                        size_t session_size);
+
+static inline mvad_predict_options mvad_predict_options_default(void)
+{
+    mvad_predict_options options;
+    mvad_predict_options_init(&options, sizeof options, sizeof options.session);
+    return options;
+}
 
 /* Judges parts one after the other, the next one's photographs being read meanwhile (but see in_turn). A part whose
  * photographs cannot be read, that has more than MVAD_MAX_VIEWS views, whose map is not finite or whose class
@@ -994,7 +1112,7 @@ typedef enum mvad_picture_kind {
 } mvad_picture_kind;
 
 typedef struct mvad_picture_options {
-    size_t size; /* sizeof(mvad_picture_options), set by ..._default */
+    size_t size; /* of the structure; set by ..._default */
     mvad_picture_kind kind;
     mvad_score_scale scale; /* of the heat map's colours: the model's, never one image's; its threshold
                                is not used here: the regions come from it */
@@ -1002,7 +1120,14 @@ typedef struct mvad_picture_options {
     int32_t jpeg;     /* 1: JPEG, 0 (default): PNG */
 } mvad_picture_options;
 
-MVAD_API mvad_picture_options mvad_picture_options_default(void);
+MVAD_API void mvad_picture_options_init(mvad_picture_options *options, size_t size);
+
+static inline mvad_picture_options mvad_picture_options_default(void)
+{
+    mvad_picture_options options;
+    mvad_picture_options_init(&options, sizeof options);
+    return options;
+}
 
 /* Draws a picture of a view into memory, to be freed with mvad_bytes_free. Its files are read again:
  * MVAD_ERROR_IO and MVAD_ERROR_FORMAT name them. MVAD_ERROR_INVALID_ARGUMENT for a heat map without a

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes a program's manual page and its completions for bash and fish, from what its --help says, so that they list the
-# options that it has.
-#   scripts/make_manual.sh PROGRAM FOLDER     FOLDER/NAME.1, FOLDER/NAME.bash, FOLDER/NAME.fish
+# Writes a program's manual page and its completions for bash, fish and zsh, from what its --help says, so that they list
+# the options that it has.
+#   scripts/make_manual.sh PROGRAM FOLDER     FOLDER/NAME.1, FOLDER/NAME.bash, FOLDER/NAME.fish, FOLDER/_NAME
 set -eu
 if [ $# -ne 2 ]; then
     echo "usage: scripts/make_manual.sh PROGRAM FOLDER" >&2
@@ -14,6 +14,14 @@ help=$("$program" --help)
 version=$("$program" --version)
 commands=$(printf '%s\n' "$help" | awk '/^Commands:/ { on = 1; next } !NF { on = 0 } on { print $1 }')
 [ -n "$commands" ] || { echo "make_manual: $name --help lists no commands" >&2; exit 1; }
+
+# The words that a command begins with, as in "Usage: mvad data check [OPTION...]", for the awk programs below.
+verbs='
+        function verbs_of(usage, count, word, i, found) {
+            count = split(usage, word, " ")
+            for (i = 4; i <= count && word[i] ~ /^[a-z]+$/; i++) found = found (found == "" ? "" : " ") word[i]
+            return found
+        }'
 
 # The help of all commands, each behind a line "@ NAME"; options as "KEYS<tab>TEXT", text on one line, all else as it is.
 options() {
@@ -87,11 +95,17 @@ bash_completion() {
     echo "        words='$(echo $commands) --help --version'"
     echo "    elif [[ \$current == -* ]]; then"
     echo "        case \${COMP_WORDS[1]} in"
-    options | awk -F '\t' '
+    options | awk -F '\t' "$verbs"'
         function flush() { if (command != "") print "        " command ") words=\047" words "\047 ;;"; words = "" }
         /^@ / { flush(); command = substr($0, 3); next }
         NF == 2 && match($1, /--[a-z0-9-]+/) { words = words (words == "" ? "" : " ") substr($1, RSTART, RLENGTH) }
         END { flush() }'
+    echo "        esac"
+    echo "    else"
+    echo "        case \${COMP_WORDS[1]} in"
+    options | awk "$verbs"'
+        /^@ / { command = substr($0, 3) }
+        /^Usage: / && (found = verbs_of($0)) != "" { print "        " command ") words=\047" found "\047 ;;" }'
     echo "        esac"
     echo "    fi"
     echo "    COMPREPLY=(\$(compgen -W \"\$words\" -- \"\$current\"))"
@@ -104,8 +118,11 @@ fish_completion() {
     for command in $commands; do
         echo "complete -c $name -n __fish_use_subcommand -f -a $command"
     done
-    options | awk -F '\t' -v name="$name" '
+    options | awk -F '\t' -v name="$name" "$verbs"'
         /^@ / { command = substr($0, 3); next }
+        /^Usage: / && (found = verbs_of($0)) != "" {
+            print "complete -c " name " -n \047__fish_seen_subcommand_from " command "\047 -a \047" found "\047"
+        }
         NF == 2 && match($1, /--[a-z0-9-]+/) {
             long = substr($1, RSTART + 2, RLENGTH - 2)
             short = $1 ~ /^-[a-zA-Z],/ ? " -s " substr($1, 2, 1) : ""
@@ -116,6 +133,67 @@ fish_completion() {
         }'
 }
 
+# For _arguments: an option with its short name, what it says, and how its value is completed.
+zsh_completion() {
+    function=_$(printf %s "$name" | tr - _)
+    echo "#compdef $name"
+    echo "# Completion of $name in zsh."
+    echo "$function() {"
+    echo "    local -a commands=("
+    printf '%s\n' "$help" | awk '
+        /^Commands:/ { on = 1; next }
+        !NF { on = 0 }
+        on {
+            command = $1
+            sub(/^ *[^ ]+ +/, "")
+            gsub(/[\\:]/, "\\\\&")
+            gsub(/\047/, "\047\\\047\047")
+            print "        \047" command ":" $0 "\047"
+        }'
+    echo "    )"
+    echo "    if (( CURRENT == 2 )); then"
+    echo "        _describe command commands"
+    echo "        _arguments '--help[Show the commands]' '--version[Show the version]'"
+    echo "        return"
+    echo "    fi"
+    echo "    shift words"
+    echo "    (( CURRENT-- ))"
+    echo "    case \$words[1] in"
+    options | awk -F '\t' "$verbs"'
+        function flush() { if (command != "") print "    " command ") _arguments" specs plain " ;;" }
+        function value_of(text) {
+            if (text ~ /\|/) {
+                gsub(/\|/, " ", text)
+                return ":value:(" text ")"
+            }
+            if (text ~ /^(DIR|RUN)$/) return ":" text ":_files -/"
+            if (text ~ /FILE|PATH|JSON/) return ":" text ":_files"
+            gsub(/:/, "\\:", text)
+            return ":" text ": "
+        }
+        /^@ / { flush(); command = substr($0, 3); specs = ""; plain = " \047*:file:_files\047"; next }
+        /^Usage: / && (found = verbs_of($0)) != "" { plain = " \0471:command:(" found ")\047" }
+        NF == 2 && match($1, /--[a-z0-9-]+/) {
+            long = substr($1, RSTART, RLENGTH)
+            value = substr($1, RSTART + RLENGTH)
+            text = $2
+            gsub(/[][\\]/, "\\\\&", text)
+            tail = "[" text "]" (value ~ /^=/ ? value_of(substr(value, 2)) : "")
+            gsub(/\047/, "\047\\\047\047", tail)
+            sign = value ~ /^=/ ? "=" : ""
+            if ($1 ~ /^-[a-zA-Z],/) {
+                short = substr($1, 1, 2)
+                specs = specs " \\\n        \047(" short " " long ")\047{" short (sign == "" ? "" : "+") "," long sign "}\047" tail "\047"
+            } else
+                specs = specs " \\\n        \047" long sign tail "\047"
+        }
+        END { flush() }'
+    echo "    esac"
+    echo "}"
+    echo "$function \"\$@\""
+}
+
 manual >"$folder/$name.1"
 bash_completion >"$folder/$name.bash"
 fish_completion >"$folder/$name.fish"
+zsh_completion >"$folder/_$name"

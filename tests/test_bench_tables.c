@@ -65,7 +65,7 @@ static void table_vi_is_within_a_percent(void **state)
     const cJSON *qkv = find(rows, "II", "MVAD, qkv");
     assert_true(fabs(value(qkv, "parameters_millions") / 18.7 - 1) < 0.01);
     assert_non_null(strstr(cJSON_GetStringValue(cJSON_GetObjectItem(qkv, "remark")),
-                           "GMACs: supposedly counted without projections"));
+                           "GMACs: the paper's number is that of a model without projections"));
     cJSON_Delete(json);
     output_free(&output);
 }

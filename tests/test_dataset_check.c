@@ -186,13 +186,14 @@ struct count {
     size_t calls, last, total;
 };
 
-static void count_progress(size_t done, size_t total, void *user)
+static int32_t count_progress(size_t done, size_t total, void *user)
 {
     struct count *count = user;
     assert_true(done > count->last);
     count->calls++;
     count->last = done;
     count->total = total;
+    return 0;
 }
 
 static void progress_ends_with_the_last_view(void **state)

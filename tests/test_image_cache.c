@@ -203,18 +203,20 @@ static void a_changed_link_rebuilds(void **state)
 }
 
 /* Milliseconds since the last change of a source. */
-static void measure_age(size_t done, size_t total, void *user)
+static int32_t measure_age(size_t done, size_t total, void *user)
 {
     long *age = user;
     struct stat info;
     struct timespec now;
     char *path = tree_path(LEFT);
-    assert_int_equal(done, total); /* so few views are told once */
+    if (done > 1) return 0;
+    assert_int_equal(total, 6);
     assert_int_equal(stat(path, &info), 0);
     clock_gettime(CLOCK_REALTIME, &now);
     *age = (long)(now.tv_sec - info.st_ctim.tv_sec) * 1000 +
            (now.tv_nsec - info.st_ctim.tv_nsec) / 1000000;
     free(path);
+    return 0;
 }
 
 /* Two versions in one tick of the file system's clock, 10 ms at most, have the same times: a source is
@@ -284,11 +286,12 @@ static void removed_samples_leave_the_others_in_place(void **state)
     assert_int_equal(cache_count_files("cache"), 3);
 }
 
-static void count_progress(size_t done, size_t total, void *user)
+static int32_t count_progress(size_t done, size_t total, void *user)
 {
     size_t *last = user;
     assert_true(done > *last && done <= total);
     *last = done;
+    return 0;
 }
 
 static void threads_give_the_same_bytes(void **state)

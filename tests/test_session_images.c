@@ -152,6 +152,41 @@ static void maps_are_those_of_files(void **state)
     mvad_session_destroy(session);
 }
 
+/* Views of a program compiled against a later mvad.h are longer, and so further apart. */
+static void longer_views_are_found(void **state)
+{
+    (void)state;
+    struct {
+        mvad_image_view known;
+        uint64_t newer[2];
+    } images[3];
+    mvad_image_view plain[3];
+    float wanted[3], scores[3];
+    uint8_t *buffers[3];
+    mvad_error error;
+    mvad_session *session = make_session(1, 3);
+    memset(images, 0, sizeof images);
+    for (int v = 0; v < 3; v++) {
+        const struct reference source = reference_find("source", v % 2 ? "1" : "0");
+        buffers[v] = lay_out(&source, MVAD_PIXELS_RGB, v == 2 ? GAP : 0, v == 2, &plain[v]);
+        images[v].known = plain[v];
+        images[v].known.size = sizeof images[v];
+    }
+    assert_int_equal(mvad_session_run_images(session, plain, 3, NULL), MVAD_OK);
+    assert_int_equal(mvad_session_read(session, MVAD_OUTPUT_IMAGE_SCORE, wanted, 3, NULL), MVAD_OK);
+    if (mvad_session_run_images(session, &images[0].known, 3, &error))
+        fail_msg("%s", error.message);
+    assert_int_equal(mvad_session_read(session, MVAD_OUTPUT_IMAGE_SCORE, scores, 3, NULL), MVAD_OK);
+    assert_memory_equal(scores, wanted, sizeof wanted);
+    assert_true(wanted[0] != wanted[1]);
+    images[1].newer[1] = 1;
+    assert_int_equal(mvad_session_run_images(session, &images[0].known, 3, &error),
+                     MVAD_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "image 1: "));
+    for (int v = 0; v < 3; v++) free(buffers[v]);
+    mvad_session_destroy(session);
+}
+
 static void refuse(mvad_session *session, const mvad_image_view *images, size_t count,
                    const char *what)
 {
@@ -172,16 +207,17 @@ static void what_is_no_image_is_refused(void **state)
         const char *what;
     } bad[] = {
         {{.size = 0}, "not initialised"},
-        {{sizeof good, NULL, 4, 4, 0, MVAD_PIXELS_RGB}, "pixels are NULL"},
-        {{sizeof good, pixels, 0, 4, 0, MVAD_PIXELS_RGB}, "0 x 4 pixels"},
-        {{sizeof good, pixels, 4, -1, 0, MVAD_PIXELS_RGB}, "4 x -1 pixels"},
-        {{sizeof good, pixels, 16385, 1, 0, MVAD_PIXELS_RGB}, "16385 x 1 pixels"},
-        {{sizeof good, pixels, INT32_MAX, INT32_MAX, 0, MVAD_PIXELS_RGB}, "pixels"},
-        {{sizeof good, pixels, 16384, 16385, 0, MVAD_PIXELS_RGB}, "16384 x 16385 pixels"},
-        {{sizeof good, pixels, 4, 4, 11, MVAD_PIXELS_RGB}, "a stride of 11 bytes for rows of 12"},
-        {{sizeof good, pixels, 4, 4, -15, MVAD_PIXELS_RGBA}, "a stride of -15 bytes for rows of 16"},
-        {{sizeof good, pixels, 4, 4, 0, MVAD_PIXELS_COUNT}, "pixel format"},
-        {{sizeof good, pixels, 4, 4, 0, (mvad_pixel_format)-1}, "pixel format"},
+        {{sizeof good, NULL, 4, 4, 0, MVAD_PIXELS_RGB, 0}, "pixels are NULL"},
+        {{sizeof good, pixels, 0, 4, 0, MVAD_PIXELS_RGB, 0}, "0 x 4 pixels"},
+        {{sizeof good, pixels, 4, -1, 0, MVAD_PIXELS_RGB, 0}, "4 x -1 pixels"},
+        {{sizeof good, pixels, 16385, 1, 0, MVAD_PIXELS_RGB, 0}, "16385 x 1 pixels"},
+        {{sizeof good, pixels, INT32_MAX, INT32_MAX, 0, MVAD_PIXELS_RGB, 0}, "pixels"},
+        {{sizeof good, pixels, 16384, 16385, 0, MVAD_PIXELS_RGB, 0}, "16384 x 16385 pixels"},
+        {{sizeof good, pixels, 4, 4, 11, MVAD_PIXELS_RGB, 0}, "a stride of 11 bytes for rows of 12"},
+        {{sizeof good, pixels, 4, 4, -15, MVAD_PIXELS_RGBA, 0},
+         "a stride of -15 bytes for rows of 16"},
+        {{sizeof good, pixels, 4, 4, 0, MVAD_PIXELS_COUNT, 0}, "pixel format"},
+        {{sizeof good, pixels, 4, 4, 0, (mvad_pixel_format)-1, 0}, "pixel format"},
     };
     mvad_session *session = make_session(1, 2);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -204,6 +240,7 @@ int main(void)
         cmocka_unit_test(formats_and_strides_give_pillows_pixels),
         cmocka_unit_test(grey_is_repeated),
         cmocka_unit_test(maps_are_those_of_files),
+        cmocka_unit_test(longer_views_are_found),
         cmocka_unit_test(what_is_no_image_is_refused),
     };
     return cmocka_run_group_tests_name("session images", tests, predict_make, predict_remove);

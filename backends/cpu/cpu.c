@@ -293,29 +293,39 @@ static mvad_status cpu_sync(void *state, mvad_error *error)
     return error_clear(error);
 }
 
-static mvad_status cpu_gemm_rate(void *state, int64_t size, int32_t repeats,
-                                 double *macs_per_second, mvad_error *error)
+static mvad_status cpu_gemm_rate(void *state, mvad_precision precision, int64_t size,
+                                 int32_t repeats, double *macs_per_second, mvad_error *error)
 {
     const struct cpu_device *device = state;
-    size_t count;
-    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "matrix product: size 1 to 16384, repeats 1 to 1000");
-    count = (size_t)size * (size_t)size;
-    float *matrices = memory_allocate(3 * count * sizeof *matrices);
+    const bool fp64 = precision == MVAD_PRECISION_F64;
+    const size_t count = (size_t)size * (size_t)size, bytes = 3 * count * (fp64 ? 8 : 4);
+    const int n = (int)size;
+    if (!fp64 && precision != MVAD_PRECISION_F32)
+        return error_set(error, MVAD_ERROR_UNSUPPORTED, "cpu: computes in f32 and f64 only");
+    void *matrices = memory_allocate(bytes);
     double *seconds = malloc((size_t)repeats * sizeof *seconds);
     if (!matrices || !seconds) {
         free(matrices);
         free(seconds);
-        return error_out_of_memory(error, "matrix product", 3 * count * sizeof *matrices);
+        return error_out_of_memory(error, "matrix product", bytes);
     }
-    for (size_t i = 0; i < 3 * count; i++) matrices[i] = (float)(i % 7) - 3;
+    double *m = matrices;
+    float *s = matrices;
+    for (size_t i = 0; i < 3 * count; i++) {
+        if (fp64)
+            m[i] = (double)(i % 7) - 3;
+        else
+            s[i] = (float)(i % 7) - 3;
+    }
     set_blas_threads(device->threads);
     for (int32_t r = -1; r < repeats; r++) { /* the first run warms up */
         double start = clock_seconds();
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)size, (int)size, (int)size, 1,
-                    matrices, (int)size, matrices + count, (int)size, 0, matrices + 2 * count,
-                    (int)size);
+        if (fp64)
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, m, n, m + count, n,
+                        0, m + 2 * count, n);
+        else
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, s, n, s + count, n,
+                        0, s + 2 * count, n);
         if (r >= 0) seconds[r] = clock_seconds() - start;
     }
     set_blas_threads(1);

@@ -150,6 +150,9 @@ mvad_status cuda_product_run(struct cuda_device *device, CUstream stream,
     const bool fp64 = c->dtype == DTYPE_F64;
     const float one = 1, sum = product->accumulate ? 1 : 0;
     const double one_double = 1, sum_double = sum;
+    const cublasComputeType_t compute = fp64            ? CUBLAS_COMPUTE_64F
+                                        : product->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                        : CUBLAS_COMPUTE_32F;
     if (product->rows > INT32_MAX || product->columns > INT32_MAX || product->depth > INT32_MAX ||
         a->stride > INT32_MAX || b->stride > INT32_MAX || c->stride > INT32_MAX)
         return error_set(error, MVAD_ERROR_UNSUPPORTED, "%s: a matrix has more than 2^31 rows",
@@ -158,12 +161,11 @@ mvad_status cuda_product_run(struct cuda_device *device, CUstream stream,
     if (status) return status;
     cublasStatus_t code = use_stream(device->blas, stream);
     if (code) return fail(device, code, error);
-    code = blas.cublasGemmEx(device->blas->handle, operation_of(b), operation_of(a),
-                             (int)product->columns, (int)product->rows, (int)product->depth,
-                             fp64 ? (const void *)&one_double : &one, address_of(b),
-                             type_of(b->dtype), (int)b->stride, address_of(a), type_of(a->dtype),
-                             (int)a->stride, fp64 ? (const void *)&sum_double : &sum,
-                             (void *)address_of(c), type_of(c->dtype), (int)c->stride,
-                             fp64 ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
+    code = blas.cublasGemmEx(
+        device->blas->handle, operation_of(b), operation_of(a), (int)product->columns,
+        (int)product->rows, (int)product->depth, fp64 ? (const void *)&one_double : &one,
+        address_of(b), type_of(b->dtype), (int)b->stride, address_of(a), type_of(a->dtype),
+        (int)a->stride, fp64 ? (const void *)&sum_double : &sum, (void *)address_of(c),
+        type_of(c->dtype), (int)c->stride, compute, CUBLAS_GEMM_DEFAULT);
     return code ? fail(device, code, error) : MVAD_OK;
 }

@@ -5,8 +5,6 @@
 #include "core/base/error.h"
 #include "core/base/median.h"
 
-enum { MAX_REPEATS = 1000 };
-
 /* Seconds of `work` on the device, timed by events; the first run warms up. */
 static mvad_status time_work(struct cuda_device *device,
                              mvad_status (*work)(struct cuda_device *device, const void *user,
@@ -37,16 +35,51 @@ static mvad_status time_work(struct cuda_device *device,
     return status;
 }
 
-/* Allocates cleared memory, times the work on it and frees it. */
-static mvad_status time_on(struct cuda_device *device, size_t bytes, CUdeviceptr *memory,
-                           mvad_status (*work)(struct cuda_device *device, const void *user,
-                                               mvad_error *error),
-                           const void *user, int32_t repeats, double *seconds, mvad_error *error)
+/* Random numbers between 0.5 and 1 and between -1 and -0.5, as words: a device that multiplies zeros draws less power
+ * and keeps a higher clock. */
+struct word_pattern {
+    uint32_t fixed[2],
+        random[2]; /* of every other word: the bits that are set, and those that differ */
+};
+static const struct word_pattern patterns[] = {
+    [DTYPE_F32] = {{0x3F000000, 0x3F000000}, {0x807FFFFF, 0x807FFFFF}},
+    [DTYPE_F64] = {{0, 0x3FE00000}, {0xFFFFFFFF, 0x800FFFFF}},
+    [DTYPE_F16] = {{0x38003800, 0x38003800}, {0x83FF83FF, 0x83FF83FF}},
+    [DTYPE_BF16] = {{0x3F003F00, 0x3F003F00}, {0x807F807F, 0x807F807F}},
+};
+
+static CUresult fill(struct cuda_device *device, CUdeviceptr memory, size_t bytes,
+                     const struct word_pattern *pattern)
+{
+    enum { WORDS = 1 << 18 };
+    uint32_t *words = malloc(WORDS * sizeof *words), state = 2463534242u;
+    CUresult code = words ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+    for (int i = 0; words && i < WORDS; i++) { /* Marsaglia, "Xorshift RNGs", 2003 */
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        words[i] = pattern->fixed[i % 2] | (state & pattern->random[i % 2]);
+    }
+    for (size_t at = 0; at < bytes && !code; at += WORDS * sizeof *words) {
+        const size_t left = bytes - at, chunk = WORDS * sizeof *words;
+        code = device->driver->cuMemcpyHtoDAsync(memory + at, words, left < chunk ? left : chunk,
+                                                 device->stream);
+    }
+    if (!code) code = device->driver->cuStreamSynchronize(device->stream);
+    free(words);
+    return code;
+}
+
+/* Allocates memory, times the work on it and frees it. */
+static mvad_status
+time_on(struct cuda_device *device, size_t bytes, enum dtype dtype, CUdeviceptr *memory,
+        mvad_status (*work)(struct cuda_device *device, const void *user, mvad_error *error),
+        const void *user, int32_t repeats, double *seconds, mvad_error *error)
 {
     const struct cuda_driver *driver = device->driver;
     CUresult code = driver->cuMemAlloc(memory, bytes);
     if (code) return cuda_fail(device, "memory for a measurement", code, error);
-    code = driver->cuMemsetD8Async(*memory, 0, bytes, device->stream);
+    code = fill(device, *memory, bytes, &patterns[dtype]);
     mvad_status status = code ? cuda_fail(device, "measuring", code, error)
                               : time_work(device, work, user, repeats, seconds, error);
     driver->cuStreamSynchronize(device->stream);
@@ -55,8 +88,10 @@ static mvad_status time_on(struct cuda_device *device, size_t bytes, CUdeviceptr
 }
 
 struct products {
-    CUdeviceptr memory; /* three matrices of zeros, which take as long as any numbers */
+    CUdeviceptr memory; /* three matrices */
     int64_t size;
+    enum dtype dtype;
+    bool tf32;
 };
 
 static mvad_status multiply(struct cuda_device *device, const void *user, mvad_error *error)
@@ -64,29 +99,38 @@ static mvad_status multiply(struct cuda_device *device, const void *user, mvad_e
     const struct products *p = user;
     const size_t count = (size_t)p->size * (size_t)p->size;
     void *buffer = cuda_buffer(p->memory);
-    const struct launch_product product = {.a = {buffer, 0, p->size, false, DTYPE_F32},
-                                           .b = {buffer, count, p->size, false, DTYPE_F32},
-                                           .c = {buffer, 2 * count, p->size, false, DTYPE_F32},
+    const struct launch_product product = {.a = {buffer, 0, p->size, false, p->dtype},
+                                           .b = {buffer, count, p->size, false, p->dtype},
+                                           .c = {buffer, 2 * count, p->size, false, p->dtype},
                                            .rows = p->size,
                                            .columns = p->size,
-                                           .depth = p->size};
+                                           .depth = p->size,
+                                           .tf32 = p->tf32};
     return cuda_product_run(device, device->stream, &product, error);
 }
 
-mvad_status cuda_gemm_rate(void *state, int64_t size, int32_t repeats, double *macs_per_second,
-                           mvad_error *error)
+static enum dtype dtype_of(mvad_precision precision)
+{
+    switch (precision) {
+    case MVAD_PRECISION_F64: return DTYPE_F64;
+    case MVAD_PRECISION_F16: return DTYPE_F16;
+    case MVAD_PRECISION_BF16: return DTYPE_BF16;
+    default: return DTYPE_F32;
+    }
+}
+
+mvad_status cuda_gemm_rate(void *state, mvad_precision precision, int64_t size, int32_t repeats,
+                           double *macs_per_second, mvad_error *error)
 {
     struct cuda_device *device = state;
-    struct products products = {.size = size};
+    struct products products = {
+        .size = size, .dtype = dtype_of(precision), .tf32 = precision == MVAD_PRECISION_TF32};
     double seconds = 0;
-    if (size < 1 || size > 16384 || repeats < 1 || repeats > MAX_REPEATS)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "matrix product: size 1 to 16384, repeats 1 to 1000");
     mvad_status status = cuda_enter(device, error);
     if (status) return status;
-    const size_t bytes = 3 * (size_t)size * (size_t)size * sizeof(float);
-    status =
-        time_on(device, bytes, &products.memory, multiply, &products, repeats, &seconds, error);
+    const size_t bytes = 3 * (size_t)size * (size_t)size * dtype_bytes(products.dtype);
+    status = time_on(device, bytes, products.dtype, &products.memory, multiply, &products, repeats,
+                     &seconds, error);
     cuda_leave(device);
     if (status) return status;
     *macs_per_second = (double)size * (double)size * (double)size / seconds;
@@ -114,7 +158,8 @@ mvad_status cuda_copy_rate(void *state, size_t bytes, int32_t repeats, double *b
     double seconds = 0;
     mvad_status status = cuda_enter(device, error);
     if (status) return status;
-    status = time_on(device, 2 * bytes, &copies.memory, copy, &copies, repeats, &seconds, error);
+    status = time_on(device, 2 * bytes, DTYPE_F32, &copies.memory, copy, &copies, repeats, &seconds,
+                     error);
     cuda_leave(device);
     if (status) return status;
     *bytes_per_second = 2 * (double)bytes / seconds;

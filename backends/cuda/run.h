@@ -13,8 +13,8 @@ mvad_status cuda_run(void *device, void *program, const struct run_profile *prof
                      mvad_error *error);
 mvad_status cuda_sync(void *device, mvad_error *error);
 /* rates.c */
-mvad_status cuda_gemm_rate(void *device, int64_t size, int32_t repeats, double *macs_per_second,
-                           mvad_error *error);
+mvad_status cuda_gemm_rate(void *device, mvad_precision precision, int64_t size, int32_t repeats,
+                           double *macs_per_second, mvad_error *error);
 mvad_status cuda_copy_rate(void *device, size_t bytes, int32_t repeats, double *bytes_per_second,
                            mvad_error *error);
 

@@ -179,5 +179,7 @@ struct launch_operand launch_scratch_operand(struct launch_call *call, size_t of
 void launch_product(struct launch_call *call, const struct launch_product *product)
 {
     if (call->status) return;
-    call->status = call->device->api->product(call, product);
+    struct launch_product complete = *product;
+    complete.tf32 = call->graph->tf32;
+    call->status = call->device->api->product(call, &complete);
 }

@@ -137,7 +137,7 @@ struct launch_product {
     struct launch_operand a, b, c;
     int64_t rows, columns, depth;
     bool accumulate;
-    bool tf32; /* factors may be rounded so */
+    bool tf32; /* set by launch_product: the graph's */
 };
 void launch_product(struct launch_call *call, const struct launch_product *product);
 struct launch_operand launch_operand(struct launch_call *call, const struct value *value,

@@ -120,7 +120,6 @@ static void emit_blas(struct launch_call *call, const struct conv_work *work)
             .columns = p->out_channels,
             .depth = depth,
             .accumulate = residual_there,
-            .tf32 = call->graph->tf32,
         };
         launch_product(call, &product);
     }

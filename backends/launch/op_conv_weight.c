@@ -144,7 +144,6 @@ static void emit_blas(struct launch_call *call, const struct layout *l)
             .columns = depth,
             .depth = count,
             .accumulate = true,
-            .tf32 = call->graph->tf32,
         };
         launch_product(call, &product);
     }

@@ -10,6 +10,7 @@
 #include "backends/opencl/opencl.h"
 #include "core/base/checksum.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 
 enum { MAX_PATH = 4096, MAX_BINARY = 256 << 20 };
 
@@ -82,11 +83,14 @@ cl_program opencl_cache_load(struct opencl_device *device, const char *key)
         program = NULL;
     }
 cleanup:
+    if (!program)
+        log_write(MVAD_LOG_WARNING, "%s: is not used: damaged, or of another driver or program",
+                  file_label(path));
     file_unmap(&file);
     return program;
 }
 
-/* A cache that cannot be written costs time, not results: failures are not told. */
+/* A cache that cannot be written costs time, not results: failures are messages. */
 void opencl_cache_store(cl_program program, const char *key)
 {
     char path[MAX_PATH];
@@ -105,7 +109,9 @@ void opencl_cache_store(cl_program program, const char *key)
                                 .checksum = checksum_bytes(0, content, key_bytes + bytes)};
         memcpy(header.magic, magic, sizeof magic);
         const struct file_piece pieces[] = {{&header, sizeof header}, {content, key_bytes + bytes}};
-        file_replace(path, pieces, 2, NULL);
+        mvad_error reason;
+        if (file_replace(path, pieces, 2, &reason))
+            log_write(MVAD_LOG_WARNING, "a built program is not kept: %s", reason.message);
     }
     free(content);
 }

@@ -14,12 +14,12 @@
 extern const struct backend opencl_backend;
 
 /* One product a run; its matrices are zero, which takes as long as any numbers. */
-static mvad_status build_product(struct mvad_device *handle, int64_t size,
+static mvad_status build_product(struct mvad_device *handle, enum dtype real, int64_t size,
                                  struct executor **executor, mvad_error *error)
 {
     struct graph graph;
-    graph_init(&graph, DTYPE_F32);
-    const value_id rows = graph_input(&graph, "rows", DTYPE_F32, (int64_t[4]){1, 1, size, size});
+    graph_init(&graph, real);
+    const value_id rows = graph_input(&graph, "rows", real, (int64_t[4]){1, 1, size, size});
     const value_id columns = graph_constant(&graph, "columns", (int64_t[4]){size, 1, 1, size});
     graph_output(&graph, graph_conv2d(&graph, rows, columns, VALUE_NONE, 1, 0), "product");
     mvad_status status = graph_status(&graph, error);
@@ -31,10 +31,10 @@ static mvad_status build_product(struct mvad_device *handle, int64_t size,
 }
 
 /* CLBlast's product of matrices in one zeroed buffer. */
-static mvad_status blas_buffer(struct opencl_device *device, int64_t size, cl_mem *buffer,
-                               mvad_error *error)
+static mvad_status blas_buffer(struct opencl_device *device, enum dtype real, int64_t size,
+                               cl_mem *buffer, mvad_error *error)
 {
-    const size_t bytes = 3 * (size_t)size * (size_t)size * sizeof(float);
+    const size_t bytes = 3 * (size_t)size * (size_t)size * dtype_bytes(real);
     const cl_float zero = 0;
     cl_int code = CL_SUCCESS;
     *buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
@@ -44,24 +44,27 @@ static mvad_status blas_buffer(struct opencl_device *device, int64_t size, cl_me
     return code ? opencl_fail(device, "a matrix product", code, error) : MVAD_OK;
 }
 
-mvad_status opencl_gemm_rate(void *state, int64_t size, int32_t repeats, double *macs_per_second,
-                             mvad_error *error)
+/* 16-bit values are computed with in float. */
+mvad_status opencl_gemm_rate(void *state, mvad_precision precision, int64_t size, int32_t repeats,
+                             double *macs_per_second, mvad_error *error)
 {
     struct opencl_device *device = state;
     struct mvad_device handle = {.backend = &opencl_backend, .state = device};
     struct executor *executor = NULL;
     cl_mem buffer = NULL;
-    if (size < 1 || size > 16384 || repeats < 1 || repeats > 1000)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "matrix product: size 1 to 16384, repeats 1 to 1000");
+    const enum dtype real = precision == MVAD_PRECISION_F64 ? DTYPE_F64 : DTYPE_F32;
+    if (precision == MVAD_PRECISION_TF32 || (real == DTYPE_F64 && !device->launch.fp64))
+        return error_set(error, MVAD_ERROR_UNSUPPORTED, "%s: does not have this precision",
+                         device->launch.id);
     double *seconds = malloc((size_t)repeats * sizeof *seconds);
     if (!seconds) return error_out_of_memory(error, "matrix product", sizeof *seconds);
-    mvad_status status = device->launch.processor ? build_product(&handle, size, &executor, error)
-                                                  : blas_buffer(device, size, &buffer, error);
+    mvad_status status = device->launch.processor
+                             ? build_product(&handle, real, size, &executor, error)
+                             : blas_buffer(device, real, size, &buffer, error);
     const size_t count = (size_t)size * (size_t)size;
-    const struct launch_product product = {.a = {buffer, 0, size, false, DTYPE_F32},
-                                           .b = {buffer, count, size, false, DTYPE_F32},
-                                           .c = {buffer, 2 * count, size, false, DTYPE_F32},
+    const struct launch_product product = {.a = {buffer, 0, size, false, real},
+                                           .b = {buffer, count, size, false, real},
+                                           .c = {buffer, 2 * count, size, false, real},
                                            .rows = size,
                                            .columns = size,
                                            .depth = size};

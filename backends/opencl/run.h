@@ -13,8 +13,8 @@ mvad_status opencl_run(void *device, void *program, const struct run_profile *pr
                        mvad_error *error);
 mvad_status opencl_sync(void *device, mvad_error *error);
 /* gemm_rate.c */
-mvad_status opencl_gemm_rate(void *device, int64_t size, int32_t repeats, double *macs_per_second,
-                             mvad_error *error);
+mvad_status opencl_gemm_rate(void *device, mvad_precision precision, int64_t size, int32_t repeats,
+                             double *macs_per_second, mvad_error *error);
 /* copy_rate.c */
 mvad_status opencl_copy_rate(void *device, size_t bytes, int32_t repeats, double *bytes_per_second,
                              mvad_error *error);

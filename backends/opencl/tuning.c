@@ -9,6 +9,7 @@
 
 #include "backends/launch/conv.h"
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/graph/builder.h"
 #include "core/graph/count.h"
 #include "core/graph/executor.h"
@@ -151,6 +152,8 @@ enum launch_variant opencl_variant_of(const struct launch_call *call)
      * only who asks for a search gets one. */
     if (call->device->processor && !tuning->searching) return usual(call);
     variant = search(call);
+    log_write(MVAD_LOG_INFO, "%s: measured %s: %s", call->device->id, key,
+              opencl_variant_name(variant));
     opencl_tuning_add(tuning, key, variant);
     return variant;
 }

@@ -7,6 +7,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 
 enum { MAX_PATH = 4096, MAX_FILE = 16 << 20, MAX_PARAMETERS = 32 };
@@ -107,6 +108,7 @@ mvad_status opencl_tuning_load(struct opencl_device *device, mvad_error *error)
     if (!tuning_path(device, path, &named)) return MVAD_OK;
     mvad_status status = file_map(path, MAX_FILE, &file, error);
     if (status) return named ? status : MVAD_OK;
+    log_write(MVAD_LOG_INFO, "%s: choices of an earlier search", file_label(path));
     int number = 0;
     for (size_t at = 0; at < file.size && !status;) {
         const char *begin = (const char *)file.data + at;
@@ -115,9 +117,14 @@ mvad_status opencl_tuning_load(struct opencl_device *device, mvad_error *error)
         mvad_error reason;
         snprintf(line, sizeof line, "%.*s", length < sizeof line ? (int)length : 0, begin);
         number++;
-        if (take_line(device, line, &reason) && named)
-            status = error_set(error, MVAD_ERROR_FORMAT, "%s: line %d: %.300s", file_label(path),
-                               number, reason.message);
+        if (take_line(device, line, &reason)) {
+            if (named)
+                status = error_set(error, MVAD_ERROR_FORMAT, "%s: line %d: %.300s",
+                                   file_label(path), number, reason.message);
+            else
+                log_write(MVAD_LOG_WARNING, "%s: line %d is passed over: %.300s", file_label(path),
+                          number, reason.message);
+        }
         at += length + 1;
     }
     file_unmap(&file);
@@ -141,9 +148,13 @@ mvad_status opencl_tuning_save(struct opencl_device *device, mvad_error *error)
         at += snprintf(text + at, size - (size_t)at, "conv %s %s\n", tuning->shape[i].key,
                        opencl_variant_name(tuning->shape[i].variant));
     const struct file_piece piece = {text, (size_t)at};
-    mvad_status status = file_replace(path, &piece, 1, named ? error : NULL);
+    mvad_error reason;
+    mvad_status status = file_replace(path, &piece, 1, &reason);
     free(text);
     tuning->changed = false;
+    if (status && named) error_set(error, status, "%s", reason.message);
+    if (status && !named)
+        log_write(MVAD_LOG_WARNING, "what was measured is not kept: %s", reason.message);
     return named ? status : MVAD_OK;
 }
 

@@ -61,7 +61,8 @@ static size_t logarithmic_ticks(const struct axis *axis, int wanted, double tick
 size_t axis_ticks(const struct axis *axis, int wanted, double ticks[AXIS_MAX_TICKS])
 {
     if (axis->logarithmic) return logarithmic_ticks(axis, wanted, ticks);
-    const double step = round_step(axis->high - axis->low, wanted);
+    double step = round_step(axis->high - axis->low, wanted);
+    if (axis->whole) step = fmax(step, 1);
     size_t count = 0;
     for (double i = ceil(axis->low / step); i * step <= axis->high && count < AXIS_MAX_TICKS; i++)
         ticks[count++] = i * step + 0.0; /* no -0 */

@@ -13,6 +13,7 @@
 struct axis {
     double low, high;
     bool logarithmic;
+    bool whole; /* ticks at whole numbers only: values count something */
     double begin, end;
 };
 

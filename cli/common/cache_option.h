@@ -13,7 +13,7 @@
 
 /* Gives the data set a cache of its images at this size; where it has to be made, a terminal is shown
  * how far it is. Nothing is done where folder is NULL. `threads`: 0 for one a core. OPTIONS_READ, or an
- * exit code after a message. SIGXFSZ is ignored from then on, so that a file that may not grow is a
+ * exit code after a message: EXIT_INTERRUPTED after a signal, which the verb catches. SIGXFSZ is ignored from then on, so that a file that may not grow is a
  * failed write. */
 int cache_option_open(const struct caller *caller, const char *folder, int32_t image_size,
                       int threads, mvad_dataset *dataset);

@@ -26,6 +26,17 @@ int command_fail(const struct caller *caller, enum exit_code code, const char *f
     return code;
 }
 
+static void print_message(mvad_log_level level, const char *line, void *user)
+{
+    const char *program = user;
+    fprintf(stderr, "%s: %s%s\n", program, level == MVAD_LOG_WARNING ? "warning: " : "", line);
+}
+
+void command_show_log(const struct caller *caller)
+{
+    mvad_log_set(MVAD_LOG_INFO, print_message, (void *)(uintptr_t)caller->program);
+}
+
 int command_error(const struct caller *caller, const mvad_error *error)
 {
     enum exit_code code = EXIT_FAILED;

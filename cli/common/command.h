@@ -42,6 +42,10 @@ int command_main(const char *program, const char *about, const struct command *c
 int command_fail(const struct caller *caller, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Prints the library's messages on standard error from now on, as command_fail would, a warning with
+ * that word before it. What `caller->program` points to stays. */
+void command_show_log(const struct caller *caller);
+
 /* Reports an error of the library, met while options or files were read or while running, with the
  * exit code that belongs to its status. What a failed write deserves is EXIT_FAILED: use
  * command_fail there. */

@@ -25,3 +25,11 @@ int interrupt_came(void)
 {
     return interrupted;
 }
+
+int32_t interrupt_progress(size_t done, size_t total, void *user)
+{
+    (void)done;
+    (void)total;
+    (void)user;
+    return interrupted;
+}

@@ -155,6 +155,7 @@ static int read_all(const struct caller *caller, poptContext context, const char
             return EXIT_DONE;
         }
         request->given[val] = true;
+        if (val == OPTION_VERBOSE_VALUE) command_show_log(caller);
         if (val == OPTION_CONFIG_VALUE) request->paths[request->count++] = poptGetOptArg(context);
         if (val <= OPTION_LAST_VALUE) continue;
         int code = take_value(caller, context, find_entry(table, val));

@@ -38,8 +38,16 @@ struct number_option {
  * OPTION_HELP cannot, nor one that takes several arguments, which its verb picks out of argv before
  * options_parse: it is known by a blank in its argDescrip. */
 
-/* The options of every verb. */
-#define OPTION_HELP                                                                 \
+/* Prints the library's messages. */
+#define OPTION_VERBOSE                                                      \
+    {                                                                       \
+        "verbose", 0, POPT_ARG_NONE, NULL, OPTION_VERBOSE_VALUE,            \
+            "Say on standard error what goes on: devices, caches, ..", NULL \
+    }
+
+/* The options of every verb; without the one above, for a verb with a --verbose of its own. */
+#define OPTION_HELP OPTION_VERBOSE, OPTION_HELP_QUIET
+#define OPTION_HELP_QUIET                                                           \
     {"config",                                                                      \
      0,                                                                             \
      POPT_ARG_STRING,                                                               \
@@ -57,8 +65,8 @@ struct number_option {
     {                                                                               \
         "help", 'h', POPT_ARG_NONE, NULL, OPTION_HELP_VALUE, "Show this help", NULL \
     }
-enum { OPTION_HELP_VALUE = 1, OPTION_CONFIG_VALUE, OPTION_DUMP_VALUE };
-#define OPTION_LAST_VALUE OPTION_DUMP_VALUE
+enum { OPTION_HELP_VALUE = 1, OPTION_CONFIG_VALUE, OPTION_DUMP_VALUE, OPTION_VERBOSE_VALUE };
+#define OPTION_LAST_VALUE OPTION_VERBOSE_VALUE
 
 /* Arguments that are no options, where a verb takes some. */
 struct argument_list {

@@ -3,18 +3,28 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/data/cache.h"
 #include "core/data/check.h"
 #include "core/data/handle.h"
 
-mvad_dataset_options mvad_dataset_options_default(void)
+static const struct options_shape open_shape = OPTIONS_SHAPE(mvad_dataset_options);
+static const struct options_shape check_shape = OPTIONS_SHAPE(mvad_dataset_check_options);
+static const struct options_shape cache_shape = OPTIONS_SHAPE(mvad_cache_options);
+
+void mvad_dataset_options_init(mvad_dataset_options *options, size_t size)
 {
-    return (mvad_dataset_options){.size = sizeof(mvad_dataset_options)};
+    options_init(&open_shape, &(mvad_dataset_options){0}, options, size, 0);
 }
 
-mvad_dataset_check_options mvad_dataset_check_options_default(void)
+void mvad_dataset_check_options_init(mvad_dataset_check_options *options, size_t size)
 {
-    return (mvad_dataset_check_options){.size = sizeof(mvad_dataset_check_options)};
+    options_init(&check_shape, &(mvad_dataset_check_options){0}, options, size, 0);
+}
+
+void mvad_cache_options_init(mvad_cache_options *options, size_t size)
+{
+    options_init(&cache_shape, &(mvad_cache_options){0}, options, size, 0);
 }
 
 mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *options,
@@ -22,16 +32,15 @@ mvad_status mvad_dataset_open(const char *path, const mvad_dataset_options *opti
 {
     if (!dataset) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "data set is NULL");
     *dataset = NULL;
-    if (!path || !options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "path or options are NULL or not initialised");
+    if (!path) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "path is NULL");
+    mvad_dataset_options own = mvad_dataset_options_default();
+    mvad_status status = options_read(&open_shape, options, &own, error);
+    if (status) return status;
     mvad_dataset *opened = calloc(1, sizeof *opened);
     if (!opened) return error_out_of_memory(error, "data set", sizeof *opened);
-    const struct dataset_options index_options = {.root = path,
-                                                  .variant = options->variant,
-                                                  .classes = options->classes,
-                                                  .image_size = options->image_size};
-    mvad_status status = dataset_open(&index_options, &opened->index, error);
+    const struct dataset_options index_options = {
+        .root = path, .variant = own.variant, .classes = own.classes, .image_size = own.image_size};
+    status = dataset_open(&index_options, &opened->index, error);
     if (status) {
         free(opened);
         return status;
@@ -117,47 +126,47 @@ static mvad_status remove_unusable(struct dataset *index, const struct dataset_r
 mvad_status mvad_dataset_check(mvad_dataset *dataset, const mvad_dataset_check_options *options,
                                size_t *fatal, mvad_error *error)
 {
-    if (!dataset || !fatal || !options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "data set, options or result are NULL or not initialised");
+    if (!dataset || !fatal)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "data set or result is NULL");
+    mvad_dataset_check_options own = mvad_dataset_check_options_default();
+    mvad_status status = options_read(&check_shape, options, &own, error);
+    if (status) return status;
     struct dataset_report report;
     const struct dataset_check_options check = {
-        .threads = options->threads, .progress = options->progress, .user = options->user};
-    mvad_status status = dataset_check(&dataset->index, &check, &report, error);
+        .threads = own.threads, .progress = own.progress, .user = own.user};
+    status = dataset_check(&dataset->index, &check, &report, error);
+    *fatal = status ? 0 : report.fatal_count;
     if (status) return status;
-    *fatal = report.fatal_count;
-    for (size_t i = 0; options->problem && i < report.problem_count; i++) {
+    for (size_t i = 0; own.problem && i < report.problem_count; i++) {
         const struct dataset_problem *found = &report.problems[i];
         const mvad_dataset_problem problem = {.kind = dataset_problem_name(found->kind),
                                               .text = found->text,
                                               .fatal = dataset_problem_is_fatal(found->kind)};
-        options->problem(&problem, options->user);
+        own.problem(&problem, own.user);
     }
-    if (options->remove) status = remove_unusable(&dataset->index, &report, error);
+    if (own.remove && !report.stopped) status = remove_unusable(&dataset->index, &report, error);
     dataset_report_free(&report);
     return status ? status : error_clear(error);
-}
-
-mvad_cache_options mvad_cache_options_default(void)
-{
-    return (mvad_cache_options){.size = sizeof(mvad_cache_options)};
 }
 
 mvad_status mvad_dataset_cache(mvad_dataset *dataset, const mvad_cache_options *options,
                                int32_t *built, mvad_error *error)
 {
     if (built) *built = 0;
-    if (!dataset || !options || options->size != sizeof *options || !options->folder)
+    if (!dataset) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "data set is NULL");
+    mvad_cache_options own = mvad_cache_options_default();
+    mvad_status status = options_read(&cache_shape, options, &own, error);
+    if (status) return status;
+    if (!own.folder) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "folder is NULL");
+    if (own.image_size < 1 || own.image_size > MVAD_MAX_IMAGE_SIZE)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "data set, options or folder are NULL or not initialised");
-    if (options->image_size < 1 || options->image_size > MVAD_MAX_IMAGE_SIZE)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "image_size %d of a cache: must be 1 to %d", options->image_size,
+                         "image_size %d of a cache: must be 1 to %d", own.image_size,
                          MVAD_MAX_IMAGE_SIZE);
     struct image_cache *cache;
     bool is_new;
-    mvad_status status = image_cache_open(&dataset->index, options, &cache, &is_new, error);
+    status = image_cache_open(&dataset->index, &own, &cache, &is_new, error);
     if (status) return status;
+    if (!cache) return error_clear(error); /* stopped */
     image_cache_close(dataset->index.cache);
     dataset->index.cache = cache;
     for (size_t i = 0; i < dataset->index.view_count; i++) dataset->index.views[i].cached = i;

@@ -12,6 +12,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/data/cache_file.h"
 
@@ -96,6 +97,9 @@ static bool open_file(struct image_cache *cache)
         return true;
     }
     close(file);
+    log_write(MVAD_LOG_WARNING,
+              "%s: is not used: it was made from other files or by another version, or is damaged",
+              file_label(cache->path));
     return false;
 }
 
@@ -109,6 +113,8 @@ static mvad_status open_or_build(struct image_cache *cache, const struct dataset
     if (status || open_file(cache)) return status;
 
     *built = true;
+    log_write(MVAD_LOG_INFO, "%s: is made from %zu images", file_label(cache->path),
+              dataset->view_count);
     if (mkdir(options->folder, 0777) && errno != EEXIST)
         return file_error(options->folder, "cannot create the folder", error);
     file_remove_leftovers(options->folder);
@@ -128,7 +134,7 @@ mvad_status image_cache_open(const struct dataset *dataset, const mvad_cache_opt
                              ? open_or_build(opened, dataset, options, built, error)
                              : error_out_of_memory(error, "image cache",
                                                    dataset->view_count * sizeof *opened->entries);
-    if (status) {
+    if (status || opened->file < 0) {
         image_cache_close(opened);
         *built = false;
         return status;
@@ -149,7 +155,10 @@ static bool read_block(struct image_cache *cache, uint8_t *block, size_t bytes, 
     if (file_read_at(cache->file, block, bytes, offset) &&
         checksum_bytes(0, block, bytes) == checksum)
         return true;
-    atomic_store(&cache->damaged, true);
+    if (!atomic_exchange(&cache->damaged, true))
+        log_write(MVAD_LOG_WARNING,
+                  "%s: is damaged: what it cannot give comes from the images, and it is removed",
+                  file_label(cache->path));
     return false;
 }
 

@@ -24,7 +24,8 @@ struct image_cache;
  * and table do not agree with their checksum and the file's size. It replaces the file in one step,
  * so that several processes may do so at a time. Place i of the cache is view i of the data set as it
  * is now. Options are checked by the caller. MVAD_ERROR_IO names the folder or the file;
- * MVAD_ERROR_OUT_OF_MEMORY. On failure *cache is NULL. */
+ * MVAD_ERROR_OUT_OF_MEMORY. On failure, and where options->progress stopped it, *cache is NULL and there is
+ * no new file. */
 mvad_status image_cache_open(const struct dataset *dataset, const mvad_cache_options *options,
                              struct image_cache **cache, bool *built, mvad_error *error);
 

@@ -11,6 +11,7 @@
 #include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/data/cache_file.h"
 #include "core/data/load.h"
 #include "core/data/parallel.h"
@@ -85,6 +86,9 @@ static bool add_view(size_t index, void *user)
         free(pixels);
         return fail(build, &error);
     }
+    if (image || mask)
+        log_write(MVAD_LOG_WARNING, "%s: has no place for this one: %s",
+                  file_label(build->cache->path), error.message);
     /* What changed meanwhile may be half of the one and half of the other. */
     if (!image && cache_source_identity(view->image, NULL) == entry->image) {
         entry->has |= CACHE_HAS_PIXELS;
@@ -101,7 +105,7 @@ static bool add_view(size_t index, void *user)
 }
 
 static mvad_status add_views(const struct dataset *dataset, const mvad_cache_options *options,
-                             struct image_cache *cache, int file, mvad_error *error)
+                             struct image_cache *cache, int file, bool *stopped, mvad_error *error)
 {
     struct build build = {.dataset = dataset, .cache = cache, .file = file};
     const struct parallel_job job = {.count = dataset->view_count,
@@ -111,9 +115,10 @@ static mvad_status add_views(const struct dataset *dataset, const mvad_cache_opt
                                      .progress = options->progress,
                                      .progress_user = options->user};
     pthread_mutex_init(&build.lock, NULL);
-    parallel_run(&job);
+    *stopped = !parallel_run(&job);
     pthread_mutex_destroy(&build.lock);
     if (build.status) return error_set(error, build.status, "%s", build.error.message);
+    if (*stopped) return MVAD_OK;
 
     cache->header.checksum = cache_checksum(cache);
     if (!file_write_at(file, &cache->header, sizeof cache->header, 0) ||
@@ -141,16 +146,17 @@ mvad_status cache_build(const struct dataset *dataset, const mvad_cache_options 
 {
     struct file_replacement replacement;
     int file = -1;
+    bool stopped = false;
     mvad_status status = file_replacement_begin(cache->path, &replacement, error);
     if (!status) status = reserve(cache, replacement.file, error);
     if (!status) {
         wait_for_clock(newest_nsec);
-        status = add_views(dataset, options, cache, replacement.file, error);
+        status = add_views(dataset, options, cache, replacement.file, &stopped, error);
     }
     /* Read from this one, whatever another process puts in its place. */
-    if (!status && (file = fcntl(replacement.file, F_DUPFD_CLOEXEC, 0)) < 0)
+    if (!status && !stopped && (file = fcntl(replacement.file, F_DUPFD_CLOEXEC, 0)) < 0)
         status = file_error(cache->path, "cannot open", error);
-    if (!status) status = file_replacement_commit(&replacement, error);
+    if (!status && !stopped) status = file_replacement_commit(&replacement, error);
     file_replacement_end(&replacement);
     if (!status)
         cache->file = file;

@@ -235,7 +235,8 @@ mvad_status dataset_check(const struct dataset *dataset, const struct dataset_ch
         goto cleanup;
     }
 
-    status = scan_views(dataset, options ? options : &defaults, results, error);
+    status = scan_views(dataset, options ? options : &defaults, results, &report->stopped, error);
+    if (report->stopped) goto cleanup;
     for (size_t i = 0; i < dataset->sample_count && !status; i++) {
         const struct dataset_sample *sample = &dataset->samples[i];
         count_sample(&checker, sample, &report->classes[sample->class_index]);

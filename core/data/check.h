@@ -52,12 +52,13 @@ struct dataset_report {
     size_t fatal_count;             /* problems of fatal kinds */
     struct dataset_totals *classes; /* dataset.class_count of them */
     struct dataset_totals all;
+    bool stopped; /* by options->progress: there is nothing else here */
 };
 
 struct dataset_check_options {
     int32_t threads; /* 0: as many as processors */
-    /* Called now and then, from any thread but one at a time; may be NULL. */
-    void (*progress)(size_t done, size_t total, void *user);
+    /* Called after each view, from any thread but one at a time; not 0 stops. May be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 };
 

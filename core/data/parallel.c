@@ -6,13 +6,12 @@
 #include "core/base/thread.h"
 
 #define MAX_THREADS 64
-#define PROGRESS_STEP 16
 
 struct parallel {
     const struct parallel_job *job;
     pthread_mutex_t lock; /* of all below */
     size_t next, done;
-    bool ended;
+    bool ended, stopped; /* `stopped`: by progress */
 };
 
 static void *work(void *user)
@@ -29,13 +28,14 @@ static void *work(void *user)
         pthread_mutex_lock(&parallel->lock);
         const size_t done = ++parallel->done;
         if (!more) parallel->ended = true;
-        if (job->progress && (done % PROGRESS_STEP == 0 || done == job->count))
-            job->progress(done, job->count, job->progress_user);
+        if (job->progress && !parallel->stopped &&
+            job->progress(done, job->count, job->progress_user))
+            parallel->ended = parallel->stopped = true;
         pthread_mutex_unlock(&parallel->lock);
     }
 }
 
-void parallel_run(const struct parallel_job *job)
+bool parallel_run(const struct parallel_job *job)
 {
     struct parallel parallel = {.job = job};
     pthread_t threads[MAX_THREADS];
@@ -47,4 +47,5 @@ void parallel_run(const struct parallel_job *job)
     work(&parallel);
     for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&parallel.lock);
+    return !parallel.stopped;
 }

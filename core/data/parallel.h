@@ -12,13 +12,14 @@ struct parallel_job {
     /* Called for each index below count, from any thread; false begins no further ones. */
     bool (*work)(size_t index, void *user);
     void *user;
-    /* Called now and then, and when all is done, from any thread but one at a time; may be NULL. */
-    void (*progress)(size_t done, size_t total, void *user);
+    /* Called after each, from any thread but one at a time; anything but 0 begins no further ones. May be
+     * NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *progress_user;
 };
 
-/* Returns when all work is done or has been ended. The caller's thread works too, so that it gets
- * done where no other can be started. */
-void parallel_run(const struct parallel_job *job);
+/* Returns when all work is done or has been ended: false where `progress` ended it. The caller's thread
+ * works too, so that it gets done where no other can be started. */
+bool parallel_run(const struct parallel_job *job);
 
 #endif

@@ -98,7 +98,7 @@ static bool scan_view(size_t index, void *user)
 }
 
 mvad_status scan_views(const struct dataset *dataset, const struct dataset_check_options *options,
-                       struct scan_result *results, mvad_error *error)
+                       struct scan_result *results, bool *stopped, mvad_error *error)
 {
     struct scan scan = {.dataset = dataset, .results = results};
     const struct parallel_job job = {.count = dataset->view_count,
@@ -109,7 +109,7 @@ mvad_status scan_views(const struct dataset *dataset, const struct dataset_check
                                      .progress_user = options->user};
     pthread_mutex_init(&scan.lock, NULL);
     pthread_cond_init(&scan.released, NULL);
-    parallel_run(&job);
+    *stopped = !parallel_run(&job);
     pthread_cond_destroy(&scan.released);
     pthread_mutex_destroy(&scan.lock);
     return scan.out_of_memory ? error_out_of_memory(error, "data check", sizeof(mvad_error))

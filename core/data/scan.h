@@ -14,8 +14,8 @@ struct scan_result {
 };
 
 /* Fills results[0 .. dataset->view_count), zeroed by the caller; messages are the caller's to free,
- * also on failure. MVAD_ERROR_OUT_OF_MEMORY. */
+ * also on failure. *stopped: by options->progress, and not all are filled. MVAD_ERROR_OUT_OF_MEMORY. */
 mvad_status scan_views(const struct dataset *dataset, const struct dataset_check_options *options,
-                       struct scan_result *results, mvad_error *error);
+                       struct scan_result *results, bool *stopped, mvad_error *error);
 
 #endif

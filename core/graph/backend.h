@@ -58,9 +58,10 @@ struct backend {
     /* Returns when everything started has finished. */
     mvad_status (*sync)(void *device, mvad_error *error);
 
-    /* Multiply-adds a second of a size^3 matrix product, median of `repeats`. */
-    mvad_status (*gemm_rate)(void *device, int64_t size, int32_t repeats, double *macs_per_second,
-                             mvad_error *error);
+    /* Multiply-adds a second of a size^3 matrix product, median of `repeats` (both checked by the
+     * caller). */
+    mvad_status (*gemm_rate)(void *device, mvad_precision precision, int64_t size, int32_t repeats,
+                             double *macs_per_second, mvad_error *error);
 
     /* Bytes a second of a copy of `bytes` bytes within the device's memory, read and written ones
      * counted, median of `repeats` (both checked by the caller). NULL: cannot be measured. */

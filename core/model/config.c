@@ -33,6 +33,12 @@ static mvad_status out_of_range(mvad_error *error, const char *field, int value,
 mvad_status mvad_config_check(const mvad_config *config, mvad_error *error)
 {
     if (!config) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "configuration is NULL");
+    for (size_t i = 0; i < sizeof config->reserved / sizeof *config->reserved; i++)
+        if (config->reserved[i])
+            return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                             "configuration is not initialised, or sets what version %s does not "
+                             "know",
+                             mvad_version());
     if ((unsigned)config->backbone >= MVAD_BACKBONE_COUNT)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "backbone is out of range");
     if ((unsigned)config->projection >= MVAD_PROJECTION_COUNT)

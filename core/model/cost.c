@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/options.h"
 #include "core/graph/count.h"
 #include "core/graph/executor.h"
 
@@ -47,6 +48,21 @@ static mvad_status cost_of(const mvad_config *config, mvad_device *device,
     return status;
 }
 
+static mvad_status check_precision(mvad_precision precision, mvad_error *error)
+{
+    if ((unsigned)precision < MVAD_PRECISION_COUNT) return MVAD_OK;
+    return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "precision is out of range");
+}
+
+static mvad_status read_session_options(const mvad_session_options *given,
+                                        mvad_session_options *own, mvad_error *error)
+{
+    static const struct options_shape shape = OPTIONS_SHAPE(mvad_session_options);
+    *own = mvad_session_options_default();
+    const mvad_status status = options_read(&shape, given, own, error);
+    return status ? status : check_precision(own->precision, error);
+}
+
 mvad_status mvad_cost_inference(const mvad_config *config, mvad_device *device,
                                 const mvad_session_options *options, mvad_cost *cost,
                                 mvad_error *error)
@@ -54,9 +70,12 @@ mvad_status mvad_cost_inference(const mvad_config *config, mvad_device *device,
     if (!config || !device || !options || !cost)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     *cost = (mvad_cost){0};
+    mvad_session_options own;
     struct built_graph built;
-    mvad_status status = network_build_inference(config, options->samples, options->views,
-                                                 options->precision, NULL, &built, error);
+    mvad_status status = read_session_options(options, &own, error);
+    if (status) return status;
+    status =
+        network_build_inference(config, own.samples, own.views, own.precision, NULL, &built, error);
     return status ? status : cost_of(config, device, &built, cost, error);
 }
 
@@ -67,8 +86,13 @@ mvad_status mvad_cost_training(const mvad_config *config, mvad_device *device,
     if (!config || !device || !options || !cost)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     *cost = (mvad_cost){0};
+    static const struct options_shape shape = OPTIONS_SHAPE(mvad_trainer_options);
+    mvad_trainer_options own = mvad_trainer_options_default();
     struct built_graph built;
-    mvad_status status = network_build_training(config, options, &built, error);
+    mvad_status status = options_read(&shape, options, &own, error);
+    if (!status) status = check_precision(own.precision, error);
+    if (status) return status;
+    status = network_build_training(config, &own, &built, error);
     return status ? status : cost_of(config, device, &built, cost, error);
 }
 
@@ -78,10 +102,12 @@ mvad_status mvad_cost_layers(const mvad_config *config, const mvad_session_optio
 {
     if (!config || !options || !visit)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
+    mvad_session_options own;
     struct graph graph;
     struct parameter_table table = {0};
-    mvad_status status =
-        network_build_unfused(config, options->samples, options->views, &table, &graph, error);
+    mvad_status status = read_session_options(options, &own, error);
+    if (status) return status;
+    status = network_build_unfused(config, own.samples, own.views, &table, &graph, error);
     if (!status) {
         for (size_t s = 0; s < graph.scope_count; s++) {
             mvad_layer_cost layer = {.parameters = 0};

@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/data/image.h"
 #include "core/score/calibration.h"
@@ -41,14 +42,17 @@ struct work {
     struct calibration calibration;
 };
 
-mvad_calibrate_options mvad_calibrate_options_default(void)
+static const struct options_shape options_shape =
+    OPTIONS_SHAPE_WITH(mvad_calibrate_options, session);
+
+void mvad_calibrate_options_init(mvad_calibrate_options *options, size_t size, size_t session_size)
 {
-    return (mvad_calibrate_options){.size = sizeof(mvad_calibrate_options),
-                                    .session = mvad_session_options_default(),
-                                    .confidence = 0.95,
-                                    .reject_rate = 0.01,
-                                    .unsure_rate = 0.05,
-                                    .pixel_share = 0.001};
+    const mvad_calibrate_options defaults = {.session = mvad_session_options_default(),
+                                             .confidence = 0.95,
+                                             .reject_rate = 0.01,
+                                             .unsure_rate = 0.05,
+                                             .pixel_share = 0.001};
+    options_init(&options_shape, &defaults, options, size, session_size);
 }
 
 static int compare(const void *a, const void *b)
@@ -184,9 +188,6 @@ static mvad_status take_all(struct work *w, bool *stopped, mvad_error *error)
 
 static mvad_status check_options(const mvad_calibrate_options *options, mvad_error *error)
 {
-    if (!options || options->size != sizeof *options ||
-        options->session.size != sizeof options->session)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
     if (!(options->confidence > 0 && options->confidence < 1))
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "confidence must be between 0 and 1");
     if (!(options->reject_rate > 0 && options->reject_rate < 1 && options->unsure_rate < 1))
@@ -285,14 +286,16 @@ mvad_status mvad_calibrate(mvad_model *model, mvad_device *device, const mvad_da
     if (!model || !device || !dataset || !finished)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     *finished = 0;
-    mvad_status status = check_options(options, error);
+    mvad_calibrate_options own = mvad_calibrate_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (!status) status = check_options(&own, error);
     if (status) return status;
     const size_t size = (size_t)mvad_model_config(model).image_size;
     bool stopped = false;
     struct work w = {.dataset = &dataset->index,
-                     .options = options,
+                     .options = &own,
                      .pixels = size * size,
-                     .runner = {.model = model, .device = device, .options = options->session},
+                     .runner = {.model = model, .device = device, .options = own.session},
                      .data = HASH_START};
     w.runner.options.samples = 1;
     status = choose(&w, model, dataset->held_out.kept, error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/score/map_folder.h"
 #include "core/score/map_runner.h"
@@ -50,10 +51,13 @@ const char *mvad_metric_key(mvad_metric metric)
     return (unsigned)metric < MVAD_METRIC_COUNT ? keys[metric] : NULL;
 }
 
-mvad_evaluate_options mvad_evaluate_options_default(void)
+static const struct options_shape options_shape =
+    OPTIONS_SHAPE_WITH(mvad_evaluate_options, session);
+
+void mvad_evaluate_options_init(mvad_evaluate_options *options, size_t size, size_t session_size)
 {
-    return (mvad_evaluate_options){.size = sizeof(mvad_evaluate_options),
-                                   .session = mvad_session_options_default()};
+    const mvad_evaluate_options defaults = {.session = mvad_session_options_default()};
+    options_init(&options_shape, &defaults, options, size, session_size);
 }
 
 static mvad_status prepare(struct evaluation *e, mvad_error *error)
@@ -218,19 +222,19 @@ mvad_status mvad_evaluate(const mvad_model *model, mvad_device *device, const mv
     if (!model || !device || !dataset || !visit)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
                          "model, device, data set or visit is NULL");
-    if (!options || options->size != sizeof *options ||
-        options->session.size != sizeof options->session)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
-    if (options->session.samples < 1)
+    mvad_evaluate_options own = mvad_evaluate_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (status) return status;
+    if (own.session.samples < 1)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "samples is %d; at least 1",
-                         options->session.samples);
+                         own.session.samples);
     struct evaluation e = {.dataset = &dataset->index,
-                           .options = options,
+                           .options = &own,
                            .image_size = mvad_model_config(model).image_size,
-                           .runner = {.model = model, .device = device, .options = options->session},
-                           .folder = {.path = options->maps}};
+                           .runner = {.model = model, .device = device, .options = own.session},
+                           .folder = {.path = own.maps}};
     bool stopped = false;
-    mvad_status status = prepare(&e, error);
+    status = prepare(&e, error);
     if (!status) status = score_all(&e, &stopped, error);
     if (!status && !stopped) report(&e, visit, user);
     free_evaluation(&e);

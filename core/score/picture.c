@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/data/encode.h"
 #include "core/data/resize.h"
 #include "core/score/heatmap.h"
@@ -13,17 +14,17 @@
 /* The least at which stb_image_write keeps the colours at full resolution. */
 #define JPEG_QUALITY 91
 
-mvad_picture_options mvad_picture_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE(mvad_picture_options);
+
+void mvad_picture_options_init(mvad_picture_options *options, size_t size)
 {
-    return (mvad_picture_options){.size = sizeof(mvad_picture_options)};
+    options_init(&options_shape, &(mvad_picture_options){0}, options, size, 0);
 }
 
 static mvad_status check(const mvad_view_result *view, const mvad_picture_options *options,
                          mvad_error *error)
 {
-    if (!view || !options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "view or options are NULL or not initialised");
+    if (!view) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "view is NULL");
     if (options->max_side < 0)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "max_side is %d; 0 or more",
                          options->max_side);
@@ -104,11 +105,14 @@ static mvad_status draw_mask(const mvad_view_result *view, const mvad_picture_op
     return status;
 }
 
-static mvad_status encode(const mvad_view_result *view, const mvad_picture_options *options,
+static mvad_status encode(const mvad_view_result *view, const mvad_picture_options *given,
                           struct byte_buffer *file, mvad_error *error)
 {
     struct image picture = {0};
-    mvad_status status = check(view, options, error);
+    mvad_picture_options own = mvad_picture_options_default();
+    const mvad_picture_options *options = &own;
+    mvad_status status = options_read(&options_shape, given, &own, error);
+    if (!status) status = check(view, options, error);
     if (status) return status;
     status = options->kind == MVAD_PICTURE_MASK ? draw_mask(view, options, &picture, error)
                                                 : draw_photograph(view, options, &picture, error);

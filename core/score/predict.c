@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/score/calibration.h"
 #include "core/score/contours.h"
@@ -27,11 +28,13 @@ struct mvad_predictor {
     struct sample_feed *feed;
 };
 
-mvad_predict_options mvad_predict_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE_WITH(mvad_predict_options, session);
+
+void mvad_predict_options_init(mvad_predict_options *options, size_t size, size_t session_size)
 {
-    return (mvad_predict_options){.size = sizeof(mvad_predict_options),
-                                  .session = mvad_session_options_default(),
-                                  .threshold = NAN};
+    const mvad_predict_options defaults = {.session = mvad_session_options_default(),
+                                           .threshold = NAN};
+    options_init(&options_shape, &defaults, options, size, session_size);
 }
 
 static bool is_in_split(const struct dataset_sample *sample, mvad_split split)
@@ -227,16 +230,16 @@ mvad_status mvad_predictor_create(const mvad_model *model, mvad_device *device,
     *predictor = NULL;
     if (!model || !device)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model or device is NULL");
-    if (!options || options->size != sizeof *options ||
-        options->session.size != sizeof options->session)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
+    mvad_predict_options own = mvad_predict_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (status) return status;
     mvad_predictor *p = calloc(1, sizeof *p);
     if (!p) return error_out_of_memory(error, "predictor", sizeof *p);
-    p->options = *options;
+    p->options = own;
     p->image_size = mvad_model_config(model).image_size;
-    p->runner = (struct map_runner){.model = model, .device = device, .options = options->session};
+    p->runner = (struct map_runner){.model = model, .device = device, .options = own.session};
     p->runner.options.samples = 1;
-    mvad_status status = check(model, p, error);
+    status = check(model, p, error);
     if (!status) status = contour_finder_create(p->image_size, &p->finder, error);
     if (status) {
         mvad_predictor_destroy(p);

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/model/cost.h"
 #include "core/model/model.h"
 #include "core/model/network.h"
@@ -21,9 +22,11 @@ struct mvad_session {
     bool has_images, has_run;
 };
 
-mvad_session_options mvad_session_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE(mvad_session_options);
+
+void mvad_session_options_init(mvad_session_options *options, size_t size)
 {
-    return (mvad_session_options){.size = sizeof(mvad_session_options), .samples = 1};
+    options_init(&options_shape, &(mvad_session_options){.samples = 1}, options, size, 0);
 }
 
 static mvad_status find_values(mvad_session *session, mvad_error *error)
@@ -48,16 +51,18 @@ mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
 {
     if (!session) return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "session is NULL");
     *session = NULL;
-    if (!model || !device || !options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "model, device or options are NULL or not initialised");
-    if ((unsigned)options->precision >= MVAD_PRECISION_COUNT)
+    if (!model || !device)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model or device is NULL");
+    mvad_session_options own = mvad_session_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (status) return status;
+    if ((unsigned)own.precision >= MVAD_PRECISION_COUNT)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "precision is out of range");
     mvad_session *s = calloc(1, sizeof *s);
     if (!s) return error_out_of_memory(error, "session", sizeof *s);
     struct built_graph built;
-    mvad_status status = network_build_inference(&model->config, options->samples, options->views,
-                                                 options->precision, &s->table, &built, error);
+    status = network_build_inference(&model->config, own.samples, own.views, own.precision,
+                                     &s->table, &built, error);
     if (!status) status = executor_create(device, &built.graph, &s->executor, error);
     if (!status) status = model_upload(model, s->executor, error);
     if (!status) status = find_values(s, error);
@@ -66,8 +71,8 @@ mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
         return status;
     }
     s->paper_macs = built.paper_macs;
-    s->samples = options->samples;
-    s->views = options->views ? options->views : model->config.views;
+    s->samples = own.samples;
+    s->views = own.views ? own.views : model->config.views;
     *session = s;
     return error_clear(error);
 }

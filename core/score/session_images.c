@@ -3,8 +3,17 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/data/load.h"
 #include "core/data/pixels.h"
+
+static const struct options_shape view_shape = OPTIONS_SHAPE(mvad_image_view);
+
+/* The caller's views are as far apart as the first one is long. */
+static const mvad_image_view *view_at(const mvad_image_view *images, size_t index)
+{
+    return (const mvad_image_view *)(const void *)((const char *)images + index * images->size);
+}
 
 /* Resized and normalised one after the other into `input`; `pixels` holds one. */
 static mvad_status prepare(const mvad_image_view *images, size_t count, int32_t image_size,
@@ -12,7 +21,9 @@ static mvad_status prepare(const mvad_image_view *images, size_t count, int32_t 
 {
     const size_t floats = (size_t)image_size * (size_t)image_size * 3;
     for (size_t i = 0; i < count; i++) {
-        mvad_status status = pixels_resize(&images[i], image_size, pixels, error);
+        mvad_image_view view = {0};
+        mvad_status status = options_read(&view_shape, view_at(images, i), &view, error);
+        if (!status) status = pixels_resize(&view, image_size, pixels, error);
         if (status) return status;
         load_normalize(pixels, image_size, input + i * floats);
     }
@@ -33,9 +44,12 @@ static mvad_status check(const mvad_session *session, const mvad_image_view *ima
                          "%zu images; the session's samples and views make %lld", count,
                          (long long)shape[0]);
     for (size_t i = 0; i < count; i++) {
-        if (images[i].size != sizeof *images)
-            return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "image %zu: not initialised", i);
-        mvad_status status = pixels_check(&images[i], i, error);
+        mvad_image_view view = {0};
+        mvad_status status = options_read(&view_shape, view_at(images, i), &view, NULL);
+        if (status || view_at(images, i)->size != images->size)
+            return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
+                             "image %zu: not initialised, or of another version", i);
+        status = pixels_check(&view, i, error);
         if (status) return status;
     }
     return MVAD_OK;

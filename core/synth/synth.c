@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/error.h"
+#include "core/base/options.h"
 #include "core/data/encode.h"
 #include "core/synth/sample.h"
 #include "core/synth/writer.h"
@@ -28,14 +29,16 @@ struct run {
     mvad_error error;
 };
 
-mvad_synth_options mvad_synth_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE(mvad_synth_options);
+
+void mvad_synth_options_init(mvad_synth_options *options, size_t size)
 {
-    return (mvad_synth_options){.size = sizeof(mvad_synth_options),
-                                .classes = MVAD_SYNTH_CLASSES,
-                                .samples_train = 20,
-                                .samples_test = 12,
-                                .image_size = 256,
-                                .seed = 1};
+    static const mvad_synth_options defaults = {.classes = MVAD_SYNTH_CLASSES,
+                                                .samples_train = 20,
+                                                .samples_test = 12,
+                                                .image_size = 256,
+                                                .seed = 1};
+    options_init(&options_shape, &defaults, options, size, 0);
 }
 
 const char *mvad_synth_class_name(int32_t index)
@@ -55,9 +58,8 @@ static mvad_status check_options(const char *folder, const mvad_synth_options *o
                                  mvad_error *error)
 {
     mvad_status status;
-    if (!folder || !*folder || !options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
-                         "folder or options are NULL, empty or not initialised");
+    if (!folder || !*folder)
+        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "folder is NULL or empty");
     if ((status = check_range("classes", options->classes, 1, MVAD_SYNTH_CLASSES, error)) ||
         (status = check_range("samples_train", options->samples_train, 0, MVAD_SYNTH_MAX_SAMPLES,
                               error)) ||
@@ -177,10 +179,13 @@ static void render_all(struct run *run)
     omp_destroy_lock(&run->lock);
 }
 
-mvad_status mvad_synth_write(const char *folder, const mvad_synth_options *options,
+mvad_status mvad_synth_write(const char *folder, const mvad_synth_options *given,
                              mvad_synth_progress progress, void *user, mvad_error *error)
 {
-    mvad_status status = check_options(folder, options, error);
+    mvad_synth_options own = mvad_synth_options_default();
+    const mvad_synth_options *options = &own;
+    mvad_status status = options_read(&options_shape, given, &own, error);
+    if (!status) status = check_options(folder, options, error);
     if (status) return status;
     int64_t per_class = options->samples_train + options->samples_test;
     struct run run = {.folder = folder,

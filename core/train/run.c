@@ -11,6 +11,8 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
 #include "core/train/loader.h"
@@ -44,20 +46,20 @@ struct run {
     double start, saved, waited; /* seconds: beginning, newest checkpoint, for images */
 };
 
-mvad_train_options mvad_train_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE_WITH(mvad_train_options, step);
+
+void mvad_train_options_init(mvad_train_options *options, size_t size, size_t step_size)
 {
-    return (mvad_train_options){.size = sizeof(mvad_train_options),
-                                .step = mvad_trainer_options_default(),
-                                .epochs = 100,
-                                .decay_at = 0.8,
-                                .decay_factor = 0.1,
-                                .checkpoint_seconds = 60};
+    const mvad_train_options defaults = {.step = mvad_trainer_options_default(),
+                                         .epochs = 100,
+                                         .decay_at = 0.8,
+                                         .decay_factor = 0.1,
+                                         .checkpoint_seconds = 60};
+    options_init(&options_shape, &defaults, options, size, step_size);
 }
 
 static mvad_status check_options(const mvad_train_options *options, mvad_error *error)
 {
-    if (!options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
     if (!options->folder || !*options->folder)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "no folder for the run");
     if (options->checkpoint_seconds < 0)
@@ -126,6 +128,8 @@ static mvad_status restore(struct run *run, mvad_error *error)
     if (step > (uint64_t)run->schedule.steps)
         return error_set(error, MVAD_ERROR_FORMAT, "%s: step %" PRIu64 " of %" PRId64,
                          file_label(run->checkpoint_path), step, run->schedule.steps);
+    log_write(MVAD_LOG_INFO, "%s: goes on after step %" PRIu64 " of %" PRId64,
+              file_label(run->checkpoint_path), step, run->schedule.steps);
     run->first_step = run->step = (int64_t)step;
     return mvad_trainer_export(run->trainer, run->model, error);
 }
@@ -361,9 +365,11 @@ mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_datase
     if (!model || !device || !dataset || !finished)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
     *finished = 0;
-    mvad_status status = check_options(options, error);
+    mvad_train_options own = mvad_train_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (!status) status = check_options(&own, error);
     if (status) return status;
-    struct run run = {.options = options,
+    struct run run = {.options = &own,
                       .model = model,
                       .device = device,
                       .dataset = dataset,

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/options.h"
 #include "core/base/random.h"
 #include "core/graph/profile.h"
 #include "core/model/cost.h"
@@ -27,24 +28,24 @@ struct mvad_trainer {
     bool has_images, started;
 };
 
-mvad_trainer_options mvad_trainer_options_default(void)
+static const struct options_shape options_shape = OPTIONS_SHAPE(mvad_trainer_options);
+
+void mvad_trainer_options_init(mvad_trainer_options *options, size_t size)
 {
-    return (mvad_trainer_options){.size = sizeof(mvad_trainer_options),
-                                  .samples = 8,
-                                  .beta1 = 0.9,
-                                  .beta2 = 0.999,
-                                  .epsilon = 1e-8,
-                                  .weight_decay = 1e-4,
-                                  .clip_norm = 5,
-                                  .loss_weight = 5,
-                                  .dropout = 0.1,
-                                  .drop_path = 0.1};
+    static const mvad_trainer_options defaults = {.samples = 8,
+                                                  .beta1 = 0.9,
+                                                  .beta2 = 0.999,
+                                                  .epsilon = 1e-8,
+                                                  .weight_decay = 1e-4,
+                                                  .clip_norm = 5,
+                                                  .loss_weight = 5,
+                                                  .dropout = 0.1,
+                                                  .drop_path = 0.1};
+    options_init(&options_shape, &defaults, options, size, 0);
 }
 
 static mvad_status check_options(const mvad_trainer_options *options, mvad_error *error)
 {
-    if (!options || options->size != sizeof *options)
-        return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "options are NULL or not initialised");
     if ((unsigned)options->precision >= MVAD_PRECISION_COUNT)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "precision is out of range");
     const double betas[2] = {options->beta1, options->beta2};
@@ -81,14 +82,16 @@ mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
     *trainer = NULL;
     if (!model || !device)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "model or device is NULL");
-    mvad_status status = check_options(options, error);
+    mvad_trainer_options own = mvad_trainer_options_default();
+    mvad_status status = options_read(&options_shape, options, &own, error);
+    if (!status) status = check_options(&own, error);
     if (status) return status;
     mvad_trainer *t = calloc(1, sizeof *t);
     if (!t) return error_out_of_memory(error, "trainer", sizeof *t);
     t->config = model->config;
-    t->options = *options;
+    t->options = own;
     t->gradient_scale = 1;
-    t->scale.factor = options->precision == MVAD_PRECISION_F16 ? LOSS_SCALE_START : 1;
+    t->scale.factor = own.precision == MVAD_PRECISION_F16 ? LOSS_SCALE_START : 1;
     if (!t->options.views) t->options.views = model->config.views;
     if (t->options.learning_rate == 0)
         t->options.learning_rate = 0.005 * t->options.samples * t->options.views / 16;
@@ -166,6 +169,7 @@ mvad_status mvad_trainer_finish(mvad_trainer *trainer, mvad_step_result *result,
     if (!trainer || !result || !trainer->started)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT,
                          "trainer or result is NULL, or no step was started");
+    *result = (mvad_step_result){0};
     trainer->started = false;
     mvad_status status = executor_wait(trainer->executor, error);
     if (!status)
