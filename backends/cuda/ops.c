@@ -12,6 +12,8 @@ void cuda_ops_fill(const struct launch_op *ops[OP_COUNT])
     ops[OP_CONVT2X2] = &cuda_convt2x2;
     ops[OP_CONVT2X2_GRAD_INPUT] = &cuda_convt2x2_grad_input;
     ops[OP_CONVT2X2_GRAD_WEIGHT] = &cuda_convt2x2_grad_weight;
+    ops[OP_ROUTED_ATTENTION] = &cuda_routed_attention;
+    ops[OP_ROUTED_ATTENTION_GRAD] = &cuda_routed_attention_grad;
 }
 
 bool cuda_own_math(const struct launch_call *call, enum cuda_math *math)

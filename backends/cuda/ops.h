@@ -12,6 +12,8 @@ extern const struct launch_op cuda_conv2d_grad_weight;
 extern const struct launch_op cuda_convt2x2;
 extern const struct launch_op cuda_convt2x2_grad_input;
 extern const struct launch_op cuda_convt2x2_grad_weight;
+extern const struct launch_op cuda_routed_attention;
+extern const struct launch_op cuda_routed_attention_grad;
 
 /* How this call's products are computed; false where only the shared ops can, which is double precision, or where
  * MVAD_CUDA_KERNELS=shared asks for those everywhere, for comparisons. */
