@@ -125,7 +125,8 @@ static void two_devices_in_one_process(void **state)
     mvad_error error = {0};
     mvad_device_close(first);
     double rate = 0;
-    assert_int_equal(mvad_device_gemm_rate(second, MVAD_PRECISION_F32, 64, 1, &rate, &error), MVAD_OK);
+    assert_int_equal(mvad_device_gemm_rate(second, MVAD_PRECISION_F32, 64, 1, &rate, &error),
+                     MVAD_OK);
     assert_true(rate > 0);
     mvad_device_close(second);
 }
