@@ -4,8 +4,12 @@
 Then `mvad-bench compare --torch torch.json` with the same model options sets it beside mvad. The reference is mvad_ref.py in the
 folder `reference` under --reference, or under what MVAD_REFERENCE_DIR names. A forward pass is features and anomaly maps; a training
 step is forward, loss, backward, clipping and AdamW. Images and results lie in host memory, as mvad's.
+
+--mode tells how PyTorch computes: f32 (exact products), tf32, bf16 or f16 (autocast), each with -compile behind it for torch.compile.
+All but f32 keep images channels last, which is PyTorch's fast layout there.
 """
 import argparse
+import contextlib
 import datetime
 import importlib.util
 import json
@@ -15,7 +19,7 @@ import statistics
 import sys
 import time
 
-GEMM_SIZE, GEMM_REPEATS = 2048, 5
+GEMM_SIZE, GEMM_SIZE_CUDA, GEMM_REPEATS, COPY_BYTES = 2048, 4096, 5, 256 << 20
 
 
 def three(text):
@@ -41,6 +45,8 @@ def read_options():
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ..")
     parser.add_argument("--work", default="both", choices=["forward", "training", "both"])
+    parser.add_argument("--mode", default="f32", choices=[t + c for t in ("f32", "tf32", "bf16", "f16") for c in ("", "-compile")])
+    parser.add_argument("--save", help="write into this file instead of standard output")
     return parser.parse_args()
 
 
@@ -105,35 +111,52 @@ def measure(torch, device, work, run, options):
     }
 
 
-def gemm_rate(torch, device):
-    a, b = (torch.rand(GEMM_SIZE, GEMM_SIZE, device=device) for _ in range(2))
+def gemm_rate(torch, device, dtype):
+    size = GEMM_SIZE_CUDA if device.type == "cuda" else GEMM_SIZE
+    a, b = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
 
     def run():
         torch.mm(a, b)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    return GEMM_SIZE**3 / statistics.median(seconds_of(run, GEMM_REPEATS, 1))
+    return size**3 / statistics.median(seconds_of(run, GEMM_REPEATS, 1))
 
 
-def forward_pass(torch, reference, net, images, device, size):
+def copy_rate(torch, device):
+    source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+
     def run():
-        with torch.no_grad():
+        target.copy_(source)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return 2 * COPY_BYTES / statistics.median(seconds_of(run, GEMM_REPEATS, 1))
+
+
+def forward_pass(torch, reference, net, images, device, size, precision):
+    def run():
+        with torch.no_grad(), precision():
             reference.anomaly_maps(*net(images.to(device)), size=size).cpu()
 
     return run
 
 
-def training_step(torch, reference, net, images, device):
+def training_step(torch, reference, net, images, device, precision, half):
     parameters = [p for p in net.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-4)
+    scaler = torch.amp.GradScaler(device.type, enabled=half)
 
     def run():
         optimizer.zero_grad()
-        value = reference.loss(*net(images.to(device)))
-        value.backward()
+        with precision():
+            value = reference.loss(*net(images.to(device)))
+        scaler.scale(value).backward()
+        scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(parameters, 5.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         value.item()
 
     return run
@@ -151,15 +174,27 @@ def main():
     net = reference.MVAD(options.backbone, tuple(options.windows), tuple(options.topk), options.projection,
                          options.route_projection, options.views).to(device)
     images = torch.rand(options.batch * options.views, 3, options.size, options.size) * 4 - 2
+    name = options.mode.replace("-compile", "")
+    dtype = {"f32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[name]
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name != "f32"
+
+    def precision():
+        return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
+
+    if name != "f32":
+        torch.backends.cudnn.benchmark = True
+        net, images = net.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
+    if options.mode.endswith("-compile"):
+        net = torch.compile(net)
     results = []
     if options.work != "training":
-        run = forward_pass(torch, reference, net.eval(), images, device, options.size)
+        run = forward_pass(torch, reference, net.eval(), images, device, options.size, precision)
         results.append(measure(torch, device, "forward", run, options))
     if options.work != "forward":
-        run = training_step(torch, reference, net.train(), images, device)
+        run = training_step(torch, reference, net.train(), images, device, precision, name == "f16")
         results.append(measure(torch, device, "training", run, options))
     cuda = device.type == "cuda"
-    json.dump({
+    text = json.dumps({
         "framework": f"PyTorch {torch.__version__}",
         "python": platform.python_version(),
         "device": options.device,
@@ -177,12 +212,15 @@ def main():
             "topk": options.topk,
             "blocks": [1, 2, 4],
         },
+        "mode": options.mode,
         "batch": options.batch,
         "warmup": options.warmup,
-        "gemm_macs_per_second": gemm_rate(torch, device),
+        "gemm_macs_per_second": gemm_rate(torch, device, dtype),
+        "copy_bytes_per_second": copy_rate(torch, device),
         "results": results,
-    }, sys.stdout, indent=1)
-    print()
+    }, indent=1)
+    with open(options.save, "w") if options.save else contextlib.nullcontext(sys.stdout) as file:
+        print(text, file=file)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ typedef unsigned long ulong;
 #define FP_FAST_FMAF 1
 #define vload_half(index, pointer) __half2float((pointer)[index])
 #define vstore_half(number, index, pointer) (pointer)[index] = __float2half_rn(number)
+#define as_float(x) __uint_as_float(x)
 #define as_uint(x) __float_as_uint(x)
 #define as_float(x) __uint_as_float(x)
 #define as_ulong(x) ((ulong)__double_as_longlong(x))

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <setjmp.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +67,8 @@ mvad_tensors *golden_open(const char *folder, const char *name)
     char path[1024];
     mvad_tensors *golden = NULL;
     mvad_error error = {0};
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    const char *moved = getenv("MVAD_GOLDEN_DIR");
+    snprintf(path, sizeof path, "%s/%s", moved && *moved ? moved : folder, name);
     if (access(path, F_OK)) return NULL;
     if (mvad_tensors_load(path, &golden, &error)) fail_msg("%s", error.message);
     return golden;

@@ -17,7 +17,8 @@ double golden_uniform(const char *name, uint64_t index);
  * / fan in), rounded to float. Fails the running test on any error. */
 mvad_model *golden_model(const mvad_tensors *golden);
 
-/* Opens a golden file, or returns NULL where it does not exist. Fails the running test where it is
+/* Opens a golden file of the folder, or of MVAD_GOLDEN_DIR where that is set (for programs that are run on a
+ * machine they were not built on), or returns NULL where it does not exist. Fails the running test where it is
  * broken. */
 mvad_tensors *golden_open(const char *folder, const char *name);
 

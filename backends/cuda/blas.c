@@ -93,7 +93,7 @@ static mvad_status open_blas(struct cuda_device *device, mvad_error *error)
     }
     cublasStatus_t result = status ? CUBLAS_STATUS_SUCCESS : blas.cublasCreate(&made->handle);
     if (!status && result) made->handle = NULL;
-    /* Float products in float: no TF32, and sums of 16-bit products in float to the end. */
+    /* Sums of 16-bit products in float to the end. TF32 is a product's own wish. */
     if (!status && !result)
         result = blas.cublasSetMathMode(
             made->handle, CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);

@@ -86,9 +86,8 @@ static mvad_status identify(const struct cuda_driver *driver, int32_t index,
                             struct cuda_device *device, mvad_error *error)
 {
     int group = 0;
-    *device = (struct cuda_device){
-        .launch = {.api = &cuda_launch_api, .ops = launch_ops, .fp64 = true, .tf32 = true},
-        .driver = driver};
+    *device = (struct cuda_device){.launch = {.api = &cuda_launch_api, .fp64 = true, .tf32 = true},
+                                   .driver = driver};
     snprintf(device->launch.id, sizeof device->launch.id, "cuda:%d", index);
     CUresult code = driver->cuDeviceGet(&device->number, index);
     if (!code)
@@ -226,6 +225,8 @@ static mvad_status cuda_open(int32_t index, int32_t threads, void **state, mvad_
     struct cuda_device *device = malloc(sizeof *device);
     if (!device) return error_out_of_memory(error, "cuda device", sizeof *device);
     status = identify(driver, index, device, error);
+    cuda_ops_fill(device->ops);
+    device->launch.ops = device->ops;
     pthread_mutex_init(&device->mutex, NULL);
     if (!status) status = open_context(device, error);
     if (status) {

@@ -14,16 +14,7 @@
 #include "backends/cuda/driver.h"
 #include "backends/launch/launch.h"
 
-enum { CUDA_DEATH = 256 };
-
-/* Modules of kernels: one for each type that values are stored in. */
-enum cuda_module {
-    CUDA_MODULE_F32,
-    CUDA_MODULE_F64,
-    CUDA_MODULE_F16,
-    CUDA_MODULE_BF16,
-    CUDA_MODULE_COUNT
-};
+enum { CUDA_DEATH = 256, CUDA_MAX_MODULES = 40 };
 
 /* Values on their way to the device beside a run (upload.c). */
 struct cuda_uploads {
@@ -38,12 +29,13 @@ struct cuda_device {
     char name[128];
     size_t memory; /* bytes */
     int major, minor, processors, driver_version;
+    const struct launch_op *ops[OP_COUNT];
     CUcontext context;
     CUstream stream; /* in order: runs, reads, writes */
     CUstream uploads_stream;
-    CUstream capturing;                  /* made when first needed */
-    CUmodule modules[CUDA_MODULE_COUNT]; /* loaded when first needed */
-    struct cuda_blas *blas;              /* made when first needed */
+    CUstream capturing;                 /* made when first needed */
+    CUmodule modules[CUDA_MAX_MODULES]; /* loaded when first needed */
+    struct cuda_blas *blas;             /* made when first needed */
     struct cuda_uploads uploads;
     pthread_mutex_t mutex;
     _Atomic bool dying,
@@ -100,9 +92,9 @@ void cuda_end_uploads(struct cuda_device *device);
 
 /* ---- kernels (modules.c) ---- */
 
-/* A kernel of the module for values stored as `real`. Loading one that this build's kernels do not fit is
- * MVAD_ERROR_DEVICE. */
-mvad_status cuda_kernel_get(struct cuda_device *device, enum dtype real, const char *name,
+/* A kernel of a module: "f32" and so on for kernels/shared.cu with values stored so, else the name of a file
+ * of kernels/cuda/ without its end. Loading one that has nothing for the device is MVAD_ERROR_DEVICE. */
+mvad_status cuda_kernel_get(struct cuda_device *device, const char *module, const char *name,
                             CUfunction *kernel, mvad_error *error);
 void cuda_modules_release(struct cuda_device *device);
 
@@ -136,6 +128,10 @@ struct cuda_steps {
 };
 
 extern const struct launch_api cuda_launch_api;
+
+/* The ops by enum op, to a device's table: the shared ones, but CUDA's own where there is one (ops.c). */
+void cuda_ops_fill(const struct launch_op *ops[OP_COUNT]);
+
 /* Enqueues a step; `what` is said of a failure. */
 mvad_status cuda_step_run(struct cuda_device *device, CUstream stream,
                           const struct cuda_steps *steps, const struct cuda_step *step,

@@ -46,7 +46,6 @@
     X(cuModuleUnload)            \
     X(cuModuleGetFunction)       \
     X(cuFuncGetAttribute)        \
-    X(cuFuncSetAttribute)        \
     X(cuFuncGetParamInfo)        \
     X(cuLaunchKernel)            \
     X(cuGraphInstantiate)        \

@@ -3,32 +3,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/cuda/device.h"
+#include "backends/cuda/ops.h"
 #include "backends/launch/conv.h"
 #include "core/base/error.h"
 #include "core/base/memory.h"
-
-enum { KERNEL_NAME = 96 };
 
 static mvad_status check(struct launch_call *call, const char *what, CUresult code)
 {
     return code ? cuda_fail(cuda_device_of(call->device), what, code, call->error) : MVAD_OK;
 }
 
-/* Kernels of attention.cl carry their HEAD behind their name; the other numbers are fixed in shared.cu.
- * False: there is no kernel with this one. */
-static bool name_of(const char *kernel, const char *option, int number, char name[KERNEL_NAME])
+/* Whether the kernels of shared.cu were compiled with this number. */
+static bool is_there(const char *option, int number)
 {
-    static const int heads[] = {8, 16, 32, 64};
-    snprintf(name, KERNEL_NAME, "%s", kernel);
     if (!option) return true;
     if (!strcmp(option, "GROUP")) return number == 16;
     if (!strcmp(option, "SELECT_ITEMS")) return number == 64;
-    if (strcmp(option, "HEAD") != 0) return false;
-    snprintf(name, KERNEL_NAME, "%s_any", kernel);
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (number == heads[i]) snprintf(name, KERNEL_NAME, "%s_%d", kernel, number);
-    return true;
+    return !strcmp(option, "HEAD") && number <= 512;
+}
+
+static const char *module_of(const struct launch_call *call)
+{
+    static const char *const names[] = {
+        [DTYPE_F32] = "f32", [DTYPE_F64] = "f64", [DTYPE_F16] = "f16", [DTYPE_BF16] = "bf16"};
+    return names[call->graph->real];
+}
+
+static void begin(struct launch_call *call)
+{
+    struct cuda_steps *steps = call->target;
+    struct cuda_step *next = &steps->next;
+    /* Arguments of a launch that had nothing to compute. */
+    if (next->kernel && next->first_argument < steps->argument_count) {
+        steps->argument_count = next->first_argument;
+        steps->byte_count = steps->argument[next->first_argument];
+    }
+    *next = (struct cuda_step){.node = call->index, .first_argument = steps->argument_count};
 }
 
 static mvad_status begin_kernel(struct launch_call *call, enum launch_file file, const char *kernel,
@@ -36,20 +46,13 @@ static mvad_status begin_kernel(struct launch_call *call, enum launch_file file,
 {
     (void)file;
     struct cuda_steps *steps = call->target;
-    struct cuda_step *next = &steps->next;
-    char name[KERNEL_NAME];
-    /* Arguments of a launch that had nothing to compute. */
-    if (next->kernel && next->first_argument < steps->argument_count) {
-        steps->argument_count = next->first_argument;
-        steps->byte_count = steps->argument[next->first_argument];
-    }
-    *next = (struct cuda_step){.node = call->index, .first_argument = steps->argument_count};
-    if (lanes != 1 || !name_of(kernel, option, number, name))
+    begin(call);
+    if (lanes != 1 || !is_there(option, number))
         return error_set(call->error, MVAD_ERROR_UNSUPPORTED, "%s: no kernel %s for %s %d",
                          call->device->id, kernel, option ? option : "LANES",
                          option ? number : lanes);
-    return cuda_kernel_get(cuda_device_of(call->device), call->graph->real, name, &next->kernel,
-                           call->error);
+    return cuda_kernel_get(cuda_device_of(call->device), module_of(call), kernel,
+                           &steps->next.kernel, call->error);
 }
 
 static bool reserve(unsigned char **bytes, size_t *capacity, size_t wanted)
@@ -129,12 +132,21 @@ static mvad_status check_arguments(struct launch_call *call)
                      call->device->id, op_name(call->node->op));
 }
 
+static mvad_status end(struct launch_call *call)
+{
+    struct cuda_steps *steps = call->target;
+    steps->next.argument_count = steps->argument_count - steps->next.first_argument;
+    mvad_status status = check_arguments(call);
+    if (!status) status = append(call, &steps->next);
+    steps->next = (struct cuda_step){0};
+    return status;
+}
+
 static mvad_status launch(struct launch_call *call, int dimensions, const size_t global[3],
                           const size_t local[3])
 {
     struct cuda_steps *steps = call->target;
     struct cuda_step *next = &steps->next;
-    next->argument_count = steps->argument_count - next->first_argument;
     for (int d = 0; d < 3; d++) {
         const size_t groups = d < dimensions ? global[d] / local[d] : 1;
         if (groups > INT32_MAX)
@@ -144,10 +156,46 @@ static mvad_status launch(struct launch_call *call, int dimensions, const size_t
         next->grid[d] = (unsigned)groups;
         next->block[d] = d < dimensions ? (unsigned)local[d] : 1;
     }
-    mvad_status status = check_arguments(call);
-    if (!status) status = append(call, next);
-    *next = (struct cuda_step){0};
-    return status;
+    return end(call);
+}
+
+/* ---- CUDA's own kernels ---- */
+
+void cuda_own_begin(struct launch_call *call, const char *module, const struct cuda_launch *launch)
+{
+    struct cuda_steps *steps = call->target;
+    if (call->status) return;
+    begin(call);
+    for (int d = 0; d < 3; d++) {
+        steps->next.grid[d] = launch->grid[d];
+        steps->next.block[d] = launch->block[d];
+    }
+    steps->next.shared_bytes = launch->shared_bytes;
+    call->status = cuda_kernel_get(cuda_device_of(call->device), module, launch->kernel,
+                                   &steps->next.kernel, call->error);
+}
+
+void cuda_own_value(struct launch_call *call, const struct value *value)
+{
+    const CUdeviceptr pointer =
+        value ? cuda_pointer(call->segments[value->segment], value->offset) : 0;
+    launch_struct(call, &pointer, sizeof pointer);
+}
+
+void cuda_own_scratch(struct launch_call *call, size_t offset)
+{
+    const CUdeviceptr pointer =
+        cuda_pointer(call->segments[SEGMENT_ARENA], call->workspace + offset);
+    launch_struct(call, &pointer, sizeof pointer);
+}
+
+void cuda_own_end(struct launch_call *call)
+{
+    const struct cuda_steps *steps = call->target;
+    if (call->status) return;
+    /* Nothing to compute. */
+    if (!steps->next.grid[0] || !steps->next.grid[1] || !steps->next.grid[2]) return;
+    call->status = end(call);
 }
 
 static mvad_status multiply(struct launch_call *call, const struct launch_product *product)

@@ -1,38 +1,31 @@
 /* Modules of kernels, loaded when a graph first needs one. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/cuda/device.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 
+/* The list is written by CMake. */
 #define MODULE(name) extern const char mvad_cuda_##name[] __attribute__((visibility("hidden")));
-MODULE(f32)
-MODULE(f64)
-MODULE(f16)
-MODULE(bf16)
+#include "cuda_modules.def"
 #undef MODULE
 
 static const struct {
     const char *name, *image;
-} modules[CUDA_MODULE_COUNT] = {[CUDA_MODULE_F32] = {"f32", mvad_cuda_f32},
-                                [CUDA_MODULE_F64] = {"f64", mvad_cuda_f64},
-                                [CUDA_MODULE_F16] = {"f16", mvad_cuda_f16},
-                                [CUDA_MODULE_BF16] = {"bf16", mvad_cuda_bf16}};
+} modules[] = {
+#define MODULE(name) {#name, mvad_cuda_##name},
+#include "cuda_modules.def"
+#undef MODULE
+};
 
-static enum cuda_module module_of(enum dtype real)
-{
-    switch (real) {
-    case DTYPE_F64: return CUDA_MODULE_F64;
-    case DTYPE_F16: return CUDA_MODULE_F16;
-    case DTYPE_BF16: return CUDA_MODULE_BF16;
-    default: return CUDA_MODULE_F32;
-    }
-}
+enum { MODULE_COUNT = sizeof modules / sizeof *modules };
+_Static_assert((int)MODULE_COUNT <= (int)CUDA_MAX_MODULES, "a device has room for the modules");
 
-/* The library's own module, or, where MVAD_CUDA_KERNEL_DIR names a folder, f32.fatbin and so on in it, for
+/* The library's own module, or, where MVAD_CUDA_KERNEL_DIR names a folder, NAME.fatbin in it, for
  * whoever changes a kernel. */
-static mvad_status load(struct cuda_device *device, enum cuda_module module, mvad_error *error)
+static mvad_status load(struct cuda_device *device, int module, mvad_error *error)
 {
     enum { MAX_BYTES = 256 << 20 };
     const char *folder = getenv("MVAD_CUDA_KERNEL_DIR"), *name = modules[module].name;
@@ -60,16 +53,20 @@ static mvad_status load(struct cuda_device *device, enum cuda_module module, mva
     return status;
 }
 
-mvad_status cuda_kernel_get(struct cuda_device *device, enum dtype real, const char *name,
+mvad_status cuda_kernel_get(struct cuda_device *device, const char *module, const char *name,
                             CUfunction *kernel, mvad_error *error)
 {
-    const enum cuda_module module = module_of(real);
+    int m = 0;
     *kernel = NULL;
-    if (!device->modules[module]) {
-        mvad_status status = load(device, module, error);
+    while (m < MODULE_COUNT && strcmp(modules[m].name, module) != 0) m++;
+    if (m == MODULE_COUNT)
+        return error_set(error, MVAD_ERROR_DEVICE, "%s: this build has no kernels %s",
+                         device->launch.id, module);
+    if (!device->modules[m]) {
+        mvad_status status = load(device, m, error);
         if (status) return status;
     }
-    CUresult code = device->driver->cuModuleGetFunction(kernel, device->modules[module], name);
+    CUresult code = device->driver->cuModuleGetFunction(kernel, device->modules[m], name);
     if (!code) return MVAD_OK;
     char what[128];
     *kernel = NULL;
@@ -79,7 +76,7 @@ mvad_status cuda_kernel_get(struct cuda_device *device, enum dtype real, const c
 
 void cuda_modules_release(struct cuda_device *device)
 {
-    for (int m = 0; m < CUDA_MODULE_COUNT; m++) {
+    for (int m = 0; m < MODULE_COUNT; m++) {
         if (device->modules[m]) device->driver->cuModuleUnload(device->modules[m]);
         device->modules[m] = NULL;
     }

@@ -18,6 +18,10 @@ mvad_status cuda_query(void *state, const struct graph *graph, const struct node
                        size_t *workspace_bytes, mvad_error *error)
 {
     struct cuda_device *device = state;
+    if (graph->real == DTYPE_BF16 && device->major < 8)
+        return error_set(error, MVAD_ERROR_UNSUPPORTED,
+                         "%s: bf16 needs compute capability 8.0; this device has %d.%d",
+                         device->launch.id, device->major, device->minor);
     return launch_query(&device->launch, graph, node, workspace_bytes, error);
 }
 

@@ -27,6 +27,9 @@ extern __shared__ __align__(128) unsigned char dynamic_shared_memory[];
 #define HAVE_AMPERE 1
 #endif
 
+/* After a lambda's parameters: its body is part of the caller, whatever its size. */
+#define INLINED __attribute__((always_inline))
+
 #define ALL_LANES 0xffffffffu
 
 /* ---- storage ---- */

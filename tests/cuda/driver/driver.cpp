@@ -349,7 +349,7 @@ CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUst
 
 /* ---- kernels ---- */
 
-/* An image is the text "emulated NAME": its kernels are registered as NAME:KERNEL. */
+/* An image is the text "emulated NAME": its kernels are registered as NAME:KERNEL, or as KERNEL without one. */
 CUresult cuModuleLoadData(CUmodule *module, const void *image)
 {
     BEGIN(cuModuleLoadData);
@@ -357,7 +357,8 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image)
     const char *text = static_cast<const char *>(image);
     if (strncmp(text, magic, sizeof magic - 1) != 0) return CUDA_ERROR_INVALID_IMAGE;
     const char *name = text + sizeof magic - 1;
-    *module = new CUmod_st{std::string(name, strcspn(name, "\n")) + ":"};
+    const std::string prefix(name, strcspn(name, "\n"));
+    *module = new CUmod_st{prefix.empty() ? prefix : prefix + ":"};
     return CUDA_SUCCESS;
 }
 
@@ -386,12 +387,6 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfuncti
     *value = 256;
     return attribute == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? CUDA_SUCCESS
                                                                 : CUDA_ERROR_INVALID_VALUE;
-}
-
-CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int)
-{
-    BEGIN(cuFuncSetAttribute);
-    return CUDA_SUCCESS;
 }
 
 CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset, size_t *bytes)

@@ -9,9 +9,9 @@
 
 REGISTER(elementwise_file, add);
 REGISTER(elementwise_file, add_wide);
-REGISTER(elementwise_file, narrow);
 REGISTER(elementwise_file, relu);
 REGISTER(elementwise_file, relu_grad);
+REGISTER(elementwise_file, narrow);
 REGISTER(elementwise_file, fill);
 REGISTER(elementwise_file, dropout);
 REGISTER(elementwise_file, drop_path);
@@ -47,20 +47,8 @@ REGISTER(conv_parts_file, gather_columns);
 REGISTER(conv_parts_file, epilogue);
 REGISTER(conv_parts_file, add_pieces);
 REGISTER(conv_parts_file, sum_rows);
-
-#undef attend
-#undef output_products
-#undef query_gradient
-#undef mark_selected
-#undef key_gradient
-#define REGISTER_ATTENTION(head)                                                    \
-    REGISTER(attention_##head, attend_##head);                                      \
-    REGISTER(attention_##head, output_products_##head);                             \
-    REGISTER(attention_##head, query_gradient_##head);                              \
-    REGISTER(attention_##head, mark_selected_##head);                               \
-    REGISTER(attention_##head, key_gradient_##head)
-REGISTER_ATTENTION(8);
-REGISTER_ATTENTION(16);
-REGISTER_ATTENTION(32);
-REGISTER_ATTENTION(64);
-REGISTER_ATTENTION(any);
+REGISTER(attention_file, attend);
+REGISTER(attention_file, output_products);
+REGISTER(attention_file, query_gradient);
+REGISTER(attention_file, mark_selected);
+REGISTER(attention_file, key_gradient);

@@ -1,0 +1,176 @@
+#!/bin/sh
+# Tests, checks and measures mvad on a machine with a GPU; no network, ten minutes at most.
+#   bench/gpu.sh [OPTION...]               with build/release of this folder, which is built first where it can be
+#   bench/gpu.sh --pack FILE.tar.xz        makes FILE of build/release: programs, tests, golden files and the libraries they
+#                                          need, for a machine that has nothing but the driver, the toolkit and Python
+#   bench/gpu.sh --use FILE.tar.xz [OPTION...]   runs from such a file
+#
+# Options:
+#   --device ID       default cuda:0
+#   --out FOLDER      default gpu-results; logs, a JSON file of every measurement, table.md and gpu.json
+#   --reference DIR   with reference/mvad_ref.py and golden/, default ../shared, else shared
+#   --limit SECONDS   for everything, default 560; what no longer fits is reported as not run
+#   --small           a model of a few seconds on a processor, to rehearse this script
+#
+# MVAD_PYTHON names a Python with torch (default python3); without torch, mvad is measured alone. An OpenCL driver of NVIDIA
+# that no ICD file points to is found by itself.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+device=cuda:0 out=gpu-results reference='' limit=560 pack='' use='' model=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --device) device=$2; shift ;;
+    --out) out=$2; shift ;;
+    --reference) reference=$2; shift ;;
+    --limit) limit=$2; shift ;;
+    --pack) pack=$2; shift ;;
+    --use) use=$2; shift ;;
+    --small) model='--backbone resnet18 --size 64 --views 2 --windows 4,4,2 --topk 4,4,2' ;;
+    *) echo "gpu.sh: $1: no such option; see the head of this file" >&2; exit 2 ;;
+    esac
+    shift
+done
+tests='test_ops test_overlap test_golden test_reference'
+build=$root/build/release
+
+# Everything but the C library itself, which belongs to the machine.
+libraries() {
+    ldd "$@" | awk '$3 ~ /^\// { print $3 }' | sort -u | grep -Ev '/(libc|libm|libdl|libpthread|librt)\.so' || true
+}
+
+if [ -n "$pack" ]; then
+    staging=$(mktemp -d)
+    trap 'rm -rf "$staging"' EXIT
+    mkdir "$staging/bin" "$staging/lib"
+    cp "$build/mvad" "$build/mvad-bench" "$staging/bin"
+    for test in $tests; do cp "$build/tests/$test" "$staging/bin"; done
+    # shellcheck disable=SC2046 # a list of paths without spaces
+    cp -L $(libraries "$staging"/bin/* ) "$build/libmvad.so.0" "$staging/lib"
+    strip --strip-debug "$staging"/bin/* "$staging"/lib/*
+    cp -r "$root/tests/golden" "$staging/golden"
+    tar -C "$staging" -cJf "$pack" .
+    ls -l "$pack"
+    exit 0
+fi
+
+started=$(date +%s)
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+: > "$out/steps.txt"
+left() { echo $((limit - $(date +%s) + started)); }
+
+# step NAME SECONDS COMMAND...: its output to NAME.log; its end, "passed", "failed" or why it was not run, to steps.txt.
+step() {
+    name=$1 seconds=$2
+    shift 2
+    [ "$(left)" -ge "$seconds" ] || seconds=$(left)
+    if [ "$seconds" -lt 5 ]; then
+        echo "$name not run: the time is up" | tee -a "$out/steps.txt"
+        return 0
+    fi
+    begun=$(date +%s)
+    if timeout "$seconds" "$@" > "$out/$name.log" 2>&1; then result=passed; else result="failed ($?)"; fi
+    # A test that skips everything has shown nothing.
+    if [ "$result" = passed ] && grep -q '\[  PASSED  \] 0 test' "$out/$name.log"; then result='skipped: see its log'; fi
+    echo "$name $result, $(($(date +%s) - begun)) s" | tee -a "$out/steps.txt"
+}
+
+if [ -n "$use" ]; then
+    bin=$out/pack/bin
+    mkdir -p "$out/pack"
+    tar -C "$out/pack" -xJf "$use"
+    golden=$out/pack/golden
+    export LD_LIBRARY_PATH="$out/pack/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+else
+    if command -v cmake >/dev/null && command -v ninja >/dev/null; then
+        (cd "$root" && cmake --preset release && cmake --build --preset release) > "$out/build.log" 2>&1 ||
+            { echo "gpu.sh: the build failed, see $out/build.log" >&2; exit 1; }
+    fi
+    bin=$out/bin
+    mkdir -p "$bin"
+    for program in "$build/mvad" "$build/mvad-bench"; do ln -sf "$program" "$bin"; done
+    for test in $tests; do ln -sf "$build/tests/$test" "$bin"; done
+    golden=$root/tests/golden
+    started=$(date +%s)
+fi
+if [ -z "$reference" ]; then
+    for folder in "$root/../shared" "$root/shared"; do [ ! -d "$folder/reference" ] || reference=$folder; done
+fi
+
+# cuBLAS of the toolkit, or of PyTorch's wheels, where the loader does not find one.
+python=${MVAD_PYTHON:-python3}
+if [ -z "${MVAD_CUBLAS-}" ]; then
+    for folder in /usr/local/cuda/lib64 /usr/local/cuda/targets/*/lib \
+        $("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/nvidia/*/lib; do
+        [ ! -e "$folder/libcublas.so.13" ] && [ ! -e "$folder/libcublas.so.12" ] ||
+            LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
+    done
+    export LD_LIBRARY_PATH
+fi
+# NVIDIA's OpenCL driver, if the system has the library and no ICD file.
+if [ -z "${OCL_ICD_VENDORS-}" ] && ! grep -qs nvidia /etc/OpenCL/vendors/*.icd && ldconfig -p | grep -q libnvidia-opencl.so.1; then
+    mkdir -p "$out/icd"
+    echo libnvidia-opencl.so.1 > "$out/icd/nvidia.icd"
+    export OCL_ICD_VENDORS="$out/icd"
+fi
+
+"$bin/mvad" devices > "$out/devices.txt" 2>&1 || true
+cat "$out/devices.txt"
+"$bin/mvad" info --device "$device" > /dev/null || exit $?
+! command -v nvidia-smi >/dev/null || nvidia-smi > "$out/nvidia-smi.txt" 2>&1 || true
+
+# ---- tests ----
+
+step selftest 60 "$bin/mvad" selftest --device "$device"
+step ops 90 env MVAD_TEST_DEVICE="$device" "$bin/test_ops"
+step overlap 40 env MVAD_TEST_DEVICE="$device" "$bin/test_overlap"
+step golden 60 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$golden" "$bin/test_golden"
+[ -z "$reference" ] || [ -n "$model" ] ||
+    step reference 60 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$reference/golden" "$bin/test_reference"
+opencl=$(awk '/^opencl:/ && /NVIDIA|nvidia/ { print $1; exit }' "$out/devices.txt")
+[ -z "$opencl" ] || step opencl 60 "$bin/mvad" selftest --device "$opencl"
+
+# ---- sanitizer, on a small model: two runs, so that one is a captured graph ----
+
+sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
+small='--backbone resnet18 --size 32 --views 2 --windows 2,2,1 --topk 2,2,1'
+for tool in memcheck racecheck; do
+    if [ -z "$sanitizer" ]; then
+        echo "$tool not run: there is no compute-sanitizer" | tee -a "$out/steps.txt"
+        continue
+    fi
+    for precision in f32 f16; do
+        # shellcheck disable=SC2086 # options of a model
+        step "$tool-$precision" 60 "$sanitizer" --tool "$tool" --error-exitcode 9 "$bin/mvad-bench" step --train --batch 1 \
+            --repeats 2 --warmup 1 --device "$device" --precision "$precision" $small
+    done
+done
+
+# ---- measurements ----
+
+for batch in 1 8; do
+    for work in forward training; do
+        train='' repeats=20
+        [ "$work" = forward ] || train=--train repeats=10
+        [ -z "$model" ] || repeats=2
+        for precision in f32 tf32 f16 bf16; do
+            # shellcheck disable=SC2086 # options of a model
+            step "mvad-$work-$batch-$precision" 40 "$bin/mvad-bench" step --device "$device" --precision "$precision" \
+                --batch "$batch" --repeats "$repeats" --warmup 3 $train --save "$out/mvad-$work-$batch-$precision.json" $model
+        done
+    done
+done
+if [ -n "$reference" ] && "$python" -c 'import torch' 2>/dev/null; then
+    for batch in 1 8; do
+        for mode in f32 tf32 bf16 bf16-compile; do
+            # shellcheck disable=SC2086 # options of a model
+            step "torch-$batch-$mode" 60 "$python" "$root/bench/compare_torch.py" --reference "$reference" --mode "$mode" \
+                --device "$(echo "$device" | sed 's/^\(opencl\|cpu\).*/cpu/')" --batch "$batch" --repeats 10 --warmup 3 \
+                --save "$out/torch-$batch-$mode.json" $model
+        done
+    done
+else
+    echo 'torch not run: no Python with torch, or no reference' | tee -a "$out/steps.txt"
+fi
+"$python" "$root/bench/gpu_table.py" "$out"
+! grep -q failed "$out/steps.txt"

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""The table of bench/gpu.sh: python gpu_table.py FOLDER reads its JSON files and steps.txt, writes table.md and gpu.json there.
+
+A share of the matrix product's rate is of that in the same precision: mvad's own for f32, PyTorch's for the others where it was measured
+(mvad measures its yardstick in float). The share of bandwidth is that of the bytes a step moves, as mvad counts them.
+"""
+import json
+import os
+import re
+import sys
+
+MEGA = 1e6
+
+
+def load(folder, pattern):
+    found = {}
+    for name in sorted(os.listdir(folder)):
+        match = re.fullmatch(pattern, name)
+        if not match:
+            continue
+        try:
+            with open(os.path.join(folder, name)) as file:
+                found[match.groups()] = json.load(file)
+        except (OSError, ValueError) as error:
+            print(f"gpu_table.py: {name}: {error}", file=sys.stderr)
+    return found
+
+
+def share(part, whole):
+    return f"{100 * part / whole:.0f} %" if part and whole else ""
+
+
+def rows_of(mine, torch):
+    rates = {mode.replace("-compile", ""): t["gemm_macs_per_second"] for (_, mode), t in torch.items()}
+    rows = []
+    for (work, batch, precision), m in mine.items():
+        seconds = m["seconds_median"]
+        gemm = m["gemm_macs_per_second"] if precision == "f32" else rates.get(precision)
+        copy = m.get("copy_bytes_per_second")
+        rows.append({
+            "work": work, "batch": int(batch), "program": "mvad", "mode": precision, "seconds": seconds,
+            "samples_per_second": int(batch) / seconds, "memory_bytes": m.get("device_peak_bytes") or m.get("planned_bytes"),
+            "share_of_gemm": m["cost"]["macs_executed"] * int(batch) / seconds / gemm if gemm else None,
+            "share_of_bandwidth": m["cost"]["traffic_bytes"] * int(batch) / seconds / copy if copy else None,
+        })
+    for (batch, mode), t in torch.items():
+        for result in t["results"]:
+            rows.append({
+                "work": result["work"], "batch": int(batch), "program": t["framework"], "mode": mode,
+                "seconds": result["seconds_median"], "samples_per_second": int(batch) / result["seconds_median"],
+                "memory_bytes": result["device_peak_bytes"], "share_of_gemm": None, "share_of_bandwidth": None,
+            })
+    rows.sort(key=lambda r: (r["work"], r["batch"], r["program"] != "mvad", r["seconds"]))
+    return rows
+
+
+def compared(rows):
+    """For each work and batch: mvad's fastest beside PyTorch's fastest."""
+    lines = []
+    for key in sorted({(r["work"], r["batch"]) for r in rows}):
+        of = [r for r in rows if (r["work"], r["batch"]) == key]
+        mine, theirs = ([r for r in of if (r["program"] == "mvad") == own] for own in (True, False))
+        if not mine or not theirs:
+            continue
+        a, b = min(mine, key=lambda r: r["seconds"]), min(theirs, key=lambda r: r["seconds"])
+        line = f"{key[0]}, batch {key[1]}: mvad {a['mode']} takes {a['seconds'] / b['seconds']:.2f} of the time of PyTorch {b['mode']}"
+        if a["memory_bytes"] and b["memory_bytes"]:
+            line += f" and {a['memory_bytes'] / b['memory_bytes']:.2f} of its memory"
+        lines.append(line)
+    return lines
+
+
+def table(rows):
+    lines = ["| work | batch | program | mode | ms | samples/s | peak MB | of GEMM | of bandwidth |",
+             "|---|---:|---|---|---:|---:|---:|---:|---:|"]
+    for r in rows:
+        memory = f"{r['memory_bytes'] / MEGA:.0f}" if r["memory_bytes"] else ""
+        lines.append(f"| {r['work']} | {r['batch']} | {r['program']} | {r['mode']} | {r['seconds'] * 1e3:.2f} "
+                     f"| {r['samples_per_second']:.1f} | {memory} | {share(r['share_of_gemm'], 1)} "
+                     f"| {share(r['share_of_bandwidth'], 1)} |")
+    return lines
+
+
+def main():
+    folder = sys.argv[1]
+    mine = load(folder, r"mvad-(forward|training)-(\d+)-(\w+)\.json")
+    torch = load(folder, r"torch-(\d+)-([\w-]+)\.json")
+    rows = rows_of(mine, torch)
+    with open(os.path.join(folder, "steps.txt")) as file:
+        steps = file.read().splitlines()
+    comparison = compared(rows)
+    device = next((m["device"] for m in mine.values()), None)
+    title = f"{device['name']} ({device['details']})" if device else "nothing was measured"
+    text = "\n".join([f"# {title}", "", *table(rows), "", *comparison, "", "Steps:", "", *(f"- {s}" for s in steps)])
+    with open(os.path.join(folder, "table.md"), "w") as file:
+        print(text, file=file)
+    with open(os.path.join(folder, "gpu.json"), "w") as file:
+        json.dump({"device": device, "steps": steps, "rows": rows, "comparison": comparison}, file, indent=1)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
