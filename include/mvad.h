@@ -239,6 +239,17 @@ MVAD_API mvad_status mvad_device_open(const char *id, int32_t threads, mvad_devi
 MVAD_API mvad_status mvad_device_describe(const mvad_device *device, mvad_device_info *info,
                                           mvad_error *error);
 
+typedef enum mvad_precision {
+    MVAD_PRECISION_F32 = 0,
+    MVAD_PRECISION_F64, /* CPU, and OpenCL devices with doubles: for checking numbers */
+    /* Activations and weights in 16 bits, sums, statistics and everything the optimizer keeps in float; OpenCL and
+     * CUDA. F16 has 11 digits and trains with a loss scale; BF16 has 8 digits and a float's range. */
+    MVAD_PRECISION_F16,
+    MVAD_PRECISION_BF16,
+    MVAD_PRECISION_TF32, /* F32 whose products round their factors to 11 digits; CUDA */
+    MVAD_PRECISION_COUNT
+} mvad_precision;
+
 /* Rate of the device's own matrix product, size x size x size, in multiply-adds a second: the
  * median of `repeats` runs, with factors of this precision. The yardstick of mvad-bench. A device that computes 16-bit
  * values in float has one rate for them all; MVAD_ERROR_UNSUPPORTED for a precision it does not have. */
@@ -267,17 +278,6 @@ MVAD_API mvad_status mvad_device_tune(mvad_device *device, const mvad_config *co
 
 /* Close after the sessions and trainers on it are destroyed. */
 MVAD_API void mvad_device_close(mvad_device *device);
-
-typedef enum mvad_precision {
-    MVAD_PRECISION_F32 = 0,
-    MVAD_PRECISION_F64, /* CPU, and OpenCL devices with doubles: for checking numbers */
-    /* Activations and weights in 16 bits, sums, statistics and everything the optimizer keeps in float; OpenCL and
-     * CUDA. F16 has 11 digits and trains with a loss scale; BF16 has 8 digits and a float's range. */
-    MVAD_PRECISION_F16,
-    MVAD_PRECISION_BF16,
-    MVAD_PRECISION_TF32, /* F32 whose products round their factors to 11 digits; CUDA */
-    MVAD_PRECISION_COUNT
-} mvad_precision;
 
 /* ---- models ---- */
 
