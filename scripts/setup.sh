@@ -12,7 +12,7 @@ packages="gcc libc6-dev cmake ninja-build pkg-config
 libopenblas-openmp-dev libcjson-dev libstb-dev libpopt-dev
 ocl-icd-opencl-dev libclblast-dev pocl-opencl-icd
 libcmocka-dev valgrind"
-developer_packages="clang-format clang libclang-rt-dev libomp-dev python3 python3-numpy python3-pil"
+developer_packages="g++ clang-format clang libclang-rt-dev libomp-dev python3 python3-numpy python3-pil"
 
 missing() {
     for package in $packages; do

@@ -45,20 +45,28 @@ __device__ __forceinline__ void attend(const typename Engine::T *q, const typena
             Engine::multiply(score, rows, key, block.pitch);
             const int left = keys - tile * OTHERS;
 #pragma unroll
+            for (int r = 0; r < ROWS; r++)
+#pragma unroll
+                for (int i = 0; i < Engine::OWN_OTHERS; i++) score[r][i] *= scale;
+            if (left < OTHERS)
+#pragma unroll
+                for (int r = 0; r < ROWS; r++)
+#pragma unroll
+                    for (int i = 0; i < Engine::OWN_OTHERS; i++)
+                        if (Engine::own_other(i) >= left) score[r][i] = -INFINITY;
+#pragma unroll
             for (int r = 0; r < ROWS; r++) {
                 float top = -INFINITY, added = 0;
 #pragma unroll
-                for (int i = 0; i < Engine::OWN_OTHERS; i++) {
-                    score[r][i] = Engine::own_other(i) < left ? score[r][i] * scale : -INFINITY;
+                for (int i = 0; i < Engine::OWN_OTHERS; i++)
                     /* Passes over a NaN, which reaches the result by its exponential. */
                     top = fmaxf(top, score[r][i]);
-                }
                 /* At least one score of a tile is a number. */
                 top = Engine::join(fmaxf(top, largest[r]), Maximum());
-                const float shrink = exp2f(largest[r] - top);
+                const float shrink = power_of_two(largest[r] - top);
 #pragma unroll
                 for (int i = 0; i < Engine::OWN_OTHERS; i++) {
-                    score[r][i] = exp2f(score[r][i] - top);
+                    score[r][i] = power_of_two(score[r][i] - top);
                     added += score[r][i];
                 }
                 weight[r] = weight[r] * shrink + added;

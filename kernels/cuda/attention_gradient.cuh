@@ -49,7 +49,7 @@ query_gradient(const typename Engine::T *d_o, const typename Engine::T *q, const
             for (int r = 0; r < ROWS; r++)
 #pragma unroll
                 for (int i = 0; i < Engine::OWN_OTHERS; i++)
-                    score[r][i] = exp2f(score[r][i] * scale - log_sum[r]) * (product[r][i] - mean[r]);
+                    score[r][i] = power_of_two(score[r][i] * scale - log_sum[r]) * (product[r][i] - mean[r]);
             Engine::accumulate(sum, score, key, block.pitch);
         });
     block.store(dq, sum, factor);
@@ -95,7 +95,7 @@ key_gradient(const typename Engine::T *d_o, const typename Engine::T *q, const t
                 const float own_mean = mean[Engine::own_other(i)];
 #pragma unroll
                 for (int r = 0; r < ROWS; r++) {
-                    score[r][i] = exp2f(score[r][i] * scale - own_log_sum);
+                    score[r][i] = power_of_two(score[r][i] * scale - own_log_sum);
                     product[r][i] = score[r][i] * (product[r][i] - own_mean);
                 }
             }

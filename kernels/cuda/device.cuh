@@ -88,6 +88,18 @@ __device__ __forceinline__ float rectify(float x)
     return x < 0 ? 0.0f : x;
 }
 
+/* 2^x to 2 units in the last place; numbers below the normal ones become 0. */
+__device__ __forceinline__ float power_of_two(float x)
+{
+#if defined(__CUDACC__)
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return exp2f(x);
+#endif
+}
+
 /* ---- copies to shared memory ---- */
 
 /* 16 bytes, or 16 bytes of zeros; not there before wait_for_copies and a barrier. */
