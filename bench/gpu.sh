@@ -1,9 +1,9 @@
 #!/bin/sh
 # Tests, checks and measures mvad on a machine with a GPU; no network, ten minutes at most.
 #   bench/gpu.sh [OPTION...]               with build/release of this folder, which is built first where it can be
-#   bench/gpu.sh --pack FILE.tar.xz        makes FILE of build/release: programs, tests, golden files and the libraries they
+#   bench/gpu.sh --pack FILE.tar.gz        makes FILE of build/release: programs, tests, golden files and the libraries they
 #                                          need, for a machine that has nothing but the driver, the toolkit and Python
-#   bench/gpu.sh --use FILE.tar.xz [OPTION...]   runs from such a file
+#   bench/gpu.sh --use FILE.tar.gz [OPTION...]   runs from such a file
 #
 # Options:
 #   --device ID       default cuda:0
@@ -45,10 +45,10 @@ if [ -n "$pack" ]; then
     cp "$build/mvad" "$build/mvad-bench" "$staging/bin"
     for test in $tests; do cp "$build/tests/$test" "$staging/bin"; done
     # shellcheck disable=SC2046 # a list of paths without spaces
-    cp -L $(libraries "$staging"/bin/* ) "$build/libmvad.so.0" "$staging/lib"
+    cp -L $(libraries "$build/mvad-bench" "$build/tests/test_ops") "$staging/lib"
     strip --strip-debug "$staging"/bin/* "$staging"/lib/*
     cp -r "$root/tests/golden" "$staging/golden"
-    tar -C "$staging" -cJf "$pack" .
+    tar -C "$staging" -czf "$pack" .
     ls -l "$pack"
     exit 0
 fi
@@ -78,7 +78,7 @@ step() {
 if [ -n "$use" ]; then
     bin=$out/pack/bin
     mkdir -p "$out/pack"
-    tar -C "$out/pack" -xJf "$use"
+    tar -C "$out/pack" -xzf "$use"
     golden=$out/pack/golden
     export LD_LIBRARY_PATH="$out/pack/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 else
@@ -108,7 +108,8 @@ if [ -z "${MVAD_CUBLAS-}" ]; then
     export LD_LIBRARY_PATH
 fi
 # NVIDIA's OpenCL driver, if the system has the library and no ICD file.
-if [ -z "${OCL_ICD_VENDORS-}" ] && ! grep -qs nvidia /etc/OpenCL/vendors/*.icd && ldconfig -p | grep -q libnvidia-opencl.so.1; then
+if [ -z "${OCL_ICD_VENDORS-}" ] && ! grep -qs nvidia /etc/OpenCL/vendors/*.icd && { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null |
+    grep -q libnvidia-opencl.so.1; then
     mkdir -p "$out/icd"
     echo libnvidia-opencl.so.1 > "$out/icd/nvidia.icd"
     export OCL_ICD_VENDORS="$out/icd"

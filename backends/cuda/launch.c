@@ -195,7 +195,15 @@ void cuda_own_end(struct launch_call *call)
     if (call->status) return;
     /* Nothing to compute. */
     if (!steps->next.grid[0] || !steps->next.grid[1] || !steps->next.grid[2]) return;
-    call->status = end(call);
+    const unsigned *block = steps->next.block;
+    const size_t threads = (size_t)block[0] * block[1] * block[2];
+    size_t limit = 0;
+    call->status = group_limit(call, &limit);
+    if (!call->status && threads > limit)
+        call->status = error_set(call->error, MVAD_ERROR_UNSUPPORTED,
+                                 "%s: %s needs blocks of %zu threads; the device allows %zu",
+                                 call->device->id, op_name(call->node->op), threads, limit);
+    if (!call->status) call->status = end(call);
 }
 
 static mvad_status multiply(struct launch_call *call, const struct launch_product *product)

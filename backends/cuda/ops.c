@@ -12,6 +12,12 @@ void cuda_ops_fill(const struct launch_op *ops[OP_COUNT])
     ops[OP_CONVT2X2] = &cuda_convt2x2;
     ops[OP_CONVT2X2_GRAD_INPUT] = &cuda_convt2x2_grad_input;
     ops[OP_CONVT2X2_GRAD_WEIGHT] = &cuda_convt2x2_grad_weight;
+    ops[OP_BATCH_NORM] = &cuda_batch_norm;
+    ops[OP_BATCH_NORM_APPLY] = &cuda_batch_norm_apply;
+    ops[OP_BATCH_NORM_EVAL] = &cuda_batch_norm_eval;
+    ops[OP_BATCH_NORM_GRAD] = &cuda_batch_norm_grad;
+    ops[OP_LAYER_NORM] = &cuda_layer_norm;
+    ops[OP_LAYER_NORM_GRAD] = &cuda_layer_norm_grad;
     ops[OP_ROUTED_ATTENTION] = &cuda_routed_attention;
     ops[OP_ROUTED_ATTENTION_GRAD] = &cuda_routed_attention_grad;
 }

@@ -12,6 +12,12 @@ extern const struct launch_op cuda_conv2d_grad_weight;
 extern const struct launch_op cuda_convt2x2;
 extern const struct launch_op cuda_convt2x2_grad_input;
 extern const struct launch_op cuda_convt2x2_grad_weight;
+extern const struct launch_op cuda_batch_norm;
+extern const struct launch_op cuda_batch_norm_apply;
+extern const struct launch_op cuda_batch_norm_eval;
+extern const struct launch_op cuda_batch_norm_grad;
+extern const struct launch_op cuda_layer_norm;
+extern const struct launch_op cuda_layer_norm_grad;
 extern const struct launch_op cuda_routed_attention;
 extern const struct launch_op cuda_routed_attention_grad;
 

@@ -102,6 +102,7 @@ struct CUmod_st {
 };
 struct CUfunc_st {
     const emulated_kernel *kernel;
+    int threads; /* of a block at most */
 };
 
 Context *current_context()
@@ -376,15 +377,15 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
     const std::string full = module->prefix + name;
     const emulated_kernel *kernel = emulated_kernel_find(full.c_str());
     if (!kernel) return CUDA_ERROR_NOT_FOUND;
-    functions[full].kernel = kernel;
+    functions[full] = {kernel, module->prefix.empty() ? 1024 : 256}; /* as shared.cu bounds its own */
     *function = &functions[full];
     return CUDA_SUCCESS;
 }
 
-CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction)
+CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction function)
 {
     BEGIN(cuFuncGetAttribute);
-    *value = 256;
+    *value = function->threads;
     return attribute == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? CUDA_SUCCESS
                                                                 : CUDA_ERROR_INVALID_VALUE;
 }
