@@ -896,6 +896,8 @@ typedef struct mvad_calibrate_options {
     double reject_rate;           /* default 0.01 */
     double unsure_rate; /* not below reject_rate, default 0.05; the same: nothing is UNSURE */
     double pixel_share; /* default 0.001 */
+    int32_t skip_trained; /* 1: parts that the model was trained on are left out; 0 (default): an error */
+    int32_t reserved;                                           /* 0 */
     int32_t (*progress)(size_t done, size_t total, void *user); /* not 0 stops; may be NULL */
     void *user;
 } mvad_calibrate_options;
@@ -913,7 +915,8 @@ static inline mvad_calibrate_options mvad_calibrate_options_default(void)
 /* Scores the training parts of a data set, which are those held out (mvad_dataset_keep_held_out) or a data
  * set of their own, and stores with the model what their scores tell; *finished: whether it was not
  * stopped. Never looks at test parts. MVAD_ERROR_FORMAT for a data set without training parts, with one
- * that is not known to be good, and for what the model was trained on; MVAD_ERROR_IO and
+ * that is not known to be good, and for parts that the model was trained on, which their photographs tell
+ * (note "mvad.trained_parts"; of more than 4,096 a share is known); MVAD_ERROR_IO and
  * MVAD_ERROR_FORMAT for a photograph that cannot be read, MVAD_ERROR_NUMERIC for a score that is not
  * finite. Unless finished, the model is as it was. */
 MVAD_API mvad_status mvad_calibrate(mvad_model *model, mvad_device *device,
