@@ -7,7 +7,8 @@
     MVAD_PROGRAM                                                                        \
     " train --backbone resnet18 --size 32 --windows 2,2,1 --topk 2,2,1 --blocks 1,1,1 " \
     "--epochs 1 --batch 2 --data %s --out %s"
-#define CALIBRATE MVAD_PROGRAM " calibrate --model %s --good %s --reject-rate 0.5 --unsure-rate 0.7 "
+#define CALIBRATE \
+    MVAD_PROGRAM " calibrate --model %s --good %s --reject-rate 0.5 --unsure-rate 0.7 "
 
 /* Good training parts of two photographs each: NAME=IMAGE, with blanks between. A name that begins with ! has
  * its views the other way round. */
