@@ -13,7 +13,7 @@
 struct calibrate_options {
     struct text_option model, data, good, variant, classes, out;
     struct text_option confidence, reject_rate, unsure_rate, pixel_share, precision;
-    int skip_bad;
+    int skip_bad, skip_trained;
     struct config_options config;
     struct device_options device;
 };
@@ -26,6 +26,7 @@ struct calibrating {
     mvad_device *device;
     mvad_dataset *dataset;
     mvad_calibration facts; /* once it is done */
+    size_t parts;           /* that the thresholds rest on */
     bool terminal;
 };
 
@@ -117,7 +118,8 @@ static int32_t show_progress(size_t done, size_t total, void *user)
 
 static void print_class(const mvad_calibrated_class *row, void *user)
 {
-    (void)user;
+    struct calibrating *c = user;
+    c->parts += row->parts;
     printf("%s\t%zu\t%.6g\t%.4g\t%.6g\t%.4g\t%.6g\n", *row->name ? row->name : "-", row->parts,
            (double)row->thresholds.accept, row->accept_bound, (double)row->thresholds.reject,
            row->reject_bound, (double)row->thresholds.pixel);
@@ -153,10 +155,21 @@ static int save(struct calibrating *c)
     return code;
 }
 
+static size_t count_training_parts(const mvad_dataset *dataset)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < mvad_dataset_class_count(dataset); i++) {
+        mvad_dataset_class c;
+        if (!mvad_dataset_class_at(dataset, i, &c, NULL)) count += (size_t)c.train_samples;
+    }
+    return count;
+}
+
 static int calibrate(struct calibrating *c)
 {
     mvad_error error;
     int32_t finished;
+    c->calibrate.skip_trained = c->options->skip_trained;
     c->calibrate.progress = show_progress;
     c->calibrate.user = c;
     if (mvad_calibrate(c->model, c->device, c->dataset, &c->calibrate, &finished, &error))
@@ -168,6 +181,10 @@ static int calibrate(struct calibrating *c)
     if (mvad_model_calibration(c->model, &c->facts, print_class, c, &error) ||
         mvad_model_calibration(c->model, &c->facts, warn_class, c, &error))
         return command_error(c->caller, &error);
+    const size_t left_out = count_training_parts(c->dataset) - c->parts;
+    if (left_out)
+        command_fail(c->caller, EXIT_DONE, "%zu part%s left out: the model was trained on %s",
+                     left_out, left_out == 1 ? " is" : "s are", left_out == 1 ? "it" : "them");
     command_fail(c->caller, EXIT_DONE, "calibration %s of model %s, confidence %g", c->facts.id,
                  c->facts.model, c->facts.confidence);
     return EXIT_DONE;
@@ -212,6 +229,8 @@ int verb_calibrate(const char *program, const struct command *command, int argc,
         {"classes", 0, POPT_ARG_STRING, &o.classes, 0, "Only these, separated by commas", "LIST"},
         {"skip-bad", 0, POPT_ARG_NONE, &o.skip_bad, 0,
          "Check all files first and leave out parts with problems", NULL},
+        {"skip-trained", 0, POPT_ARG_NONE, &o.skip_trained, 0,
+         "Leave out parts that the model was trained on, told by their photographs", NULL},
         {"reject-rate", 0, POPT_ARG_STRING, &o.reject_rate, 0,
          "Share of good parts that may be rejected (default: 0.01)", "X"},
         {"unsure-rate", 0, POPT_ARG_STRING, &o.unsure_rate, 0,

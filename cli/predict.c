@@ -25,11 +25,9 @@ static int check_mode(const struct caller *caller, const struct predict_options 
     const struct {
         const char *name;
         bool given;
-    } arriving[] = {{"pattern", o->pattern.owned},
-                    {"done", o->done.owned},
-                    {"timeout", o->timeout.given},
-                    {"settle", o->settle.given},
-                    {"once", o->once}};
+    } arriving[] = {{"pattern", o->pattern.owned}, {"view-names", o->view_names.owned},
+                    {"done", o->done.owned},       {"timeout", o->timeout.given},
+                    {"settle", o->settle.given},   {"once", o->once}};
     if (!o->tensor.value && (o->dump.value || o->batch.given))
         return command_fail(caller, EXIT_USAGE, "--%s goes with --tensor",
                             o->dump.value ? "dump" : "batch");
@@ -83,6 +81,8 @@ int verb_predict(const char *program, const struct command *command, int argc, c
         {"watch", 0, POPT_ARG_STRING, &o.watch, 0, "Folder that photographs come into", "DIR"},
         {"pattern", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &o.pattern, 0,
          "Their names: {part}, {view}, {class} if there is one, * for anything", "NAME"},
+        {"view-names", 0, POPT_ARG_STRING, &o.view_names, 0,
+         "The views of each part, so that missing ones are named; sets --views", "LIST"},
         {"done", 0, POPT_ARG_STRING, &o.done, 0,
          "Folder that photographs go to once judged (required without --once)", "DIR"},
         {"timeout", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &o.timeout, 0,

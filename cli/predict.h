@@ -19,16 +19,17 @@ struct predict_options {
     struct number_option heatmap_size;
     int fail_on_defect;
     /* of photographs that arrive */
-    struct text_option watch, pattern, done;
+    struct text_option watch, pattern, done, view_names;
     struct number_option timeout, settle;
     int once;
 };
 
 /* What is told of a part whose photographs were waited for. */
 struct part_arrival {
-    const char *time; /* of the verdict, ISO 8601, UTC */
-    double latency;   /* seconds since its last photograph was written */
-    size_t missing;   /* views that did not come */
+    const char *time;          /* of the verdict, ISO 8601, UTC */
+    double latency;            /* seconds since its last photograph was written */
+    size_t missing;            /* views that did not come */
+    const char *missing_names; /* theirs, with ", " between; NULL: not known */
 };
 
 /* Exit codes with --fail-on-defect. */
@@ -47,8 +48,9 @@ struct part_context {
 };
 
 /* One tab-separated line: class/part, verdict, score, the responsible view, the number of regions, the
- * score relative to the threshold; "-" for the last four without a verdict. */
-void part_print_line(FILE *file, const mvad_part_result *part);
+ * score relative to the threshold; "-" for the last four without a verdict. Where views did not come, a
+ * seventh field: "missing", and their names, or their number where these are not known. */
+void part_print_line(FILE *file, const mvad_part_result *part, const struct part_context *context);
 
 /* One line of JSON (docs/commands.md has its keys). False when out of memory. */
 bool part_print_json(FILE *file, const mvad_part_result *part, const struct part_context *context);

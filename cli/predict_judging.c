@@ -133,7 +133,7 @@ int32_t judging_take_part(const mvad_part_result *part, void *user)
     part_label(part, label, sizeof label);
     if (part->fault) command_fail(j->caller, EXIT_UNREADABLE, "%s: %s", label, part->fault);
     if (j->jsonl != stdout) {
-        part_print_line(stdout, part);
+        part_print_line(stdout, part, &j->context);
         j->code = flush(j, stdout, NULL);
     }
     if (j->jsonl && j->code == OPTIONS_READ) {

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/predict.h"
 
@@ -13,19 +14,34 @@ void part_label(const mvad_part_result *part, char *text, size_t size)
         if (iscntrl((unsigned char)*c)) *c = '?';
 }
 
-void part_print_line(FILE *file, const mvad_part_result *part)
+/* The end of a line. */
+static void print_missing(FILE *file, const struct part_arrival *arrival)
+{
+    if (arrival && arrival->missing && arrival->missing_names) {
+        fputs("\tmissing ", file);
+        for (const char *c = arrival->missing_names; *c; c++)
+            fputc(iscntrl((unsigned char)*c) ? '?' : *c, file);
+    }
+    if (arrival && arrival->missing && !arrival->missing_names)
+        fprintf(file, "\tmissing %zu", arrival->missing);
+    fputc('\n', file);
+}
+
+void part_print_line(FILE *file, const mvad_part_result *part, const struct part_context *context)
 {
     char label[512], relative[32] = "-";
     size_t regions = 0;
     part_label(part, label, sizeof label);
     if (part->fault) {
-        fprintf(file, "%s\t%s\t-\t-\t-\t-\n", label, mvad_verdict_name(part->verdict));
+        fprintf(file, "%s\t%s\t-\t-\t-\t-", label, mvad_verdict_name(part->verdict));
+        print_missing(file, context->arrival);
         return;
     }
     for (size_t v = 0; v < part->view_count; v++) regions += part->views[v].region_count;
     if (!isnan(part->relative)) snprintf(relative, sizeof relative, "%.3f", part->relative);
-    fprintf(file, "%s\t%s\t%.7g\t%s\t%zu\t%s\n", label, mvad_verdict_name(part->verdict),
-            part->score, part->views[part->responsible].name, regions, relative);
+    fprintf(file, "%s\t%s\t%.7g\t%s\t%zu\t%s", label, mvad_verdict_name(part->verdict), part->score,
+            part->views[part->responsible].name, regions, relative);
+    print_missing(file, context->arrival);
 }
 
 /* With as many digits as tell which float it is: nine always do. A NaN is left out. */
@@ -74,6 +90,15 @@ static void add_arrival(cJSON *json, const struct part_arrival *arrival)
     cJSON_AddNumberToObject(json, "latency", arrival->latency);
     cJSON_AddStringToObject(json, "time", arrival->time);
     cJSON_AddNumberToObject(json, "missing_views", (double)arrival->missing);
+    if (!arrival->missing || !arrival->missing_names) return;
+    cJSON *names = cJSON_AddArrayToObject(json, "missing_names");
+    for (const char *name = arrival->missing_names; name;) {
+        const size_t length = strcspn(name, ",");
+        char *copy = strndup(name, length);
+        cJSON_AddItemToArray(names, cJSON_CreateString(copy ? copy : ""));
+        free(copy);
+        name = name[length] ? name + length + 2 : NULL;
+    }
 }
 
 static void add_judgement(cJSON *json, const mvad_part_result *part)

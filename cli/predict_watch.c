@@ -21,10 +21,26 @@ struct watching {
     struct watch_folder folder;
     const struct watch_part *part; /* at hand */
     mvad_predictor *predictor;
+    size_t named; /* views, by --view-names; 0: not given */
     double pause; /* seconds between looks */
     bool again;   /* the part at hand is to be judged once more */
     bool unreadable, warned;
 };
+
+/* 0 where one is empty, stands there twice, or there are too many. */
+static size_t count_names(const char *names)
+{
+    size_t count = 0, length, other;
+    for (const char *name = names;; name += length + 1) {
+        length = strcspn(name, ",");
+        if (!length || ++count > MVAD_MAX_VIEWS) return 0;
+        for (const char *before = names; before < name; before += other + 1) {
+            other = strcspn(before, ",");
+            if (other == length && !memcmp(before, name, length)) return 0;
+        }
+        if (!name[length]) return count;
+    }
+}
 
 static int read_options(struct watching *w)
 {
@@ -47,8 +63,16 @@ static int read_options(struct watching *w)
     if (o->settle.value < 0 || o->settle.value > 1000 * MAX_SECONDS)
         return command_fail(caller, EXIT_USAGE, "--settle is %d; it must be 0 to %d",
                             o->settle.value, 1000 * MAX_SECONDS);
+    if (o->view_names.value && !(w->named = count_names(o->view_names.value)))
+        return command_fail(caller, EXIT_USAGE,
+                            "--view-names '%s' is not 1 to %d different names with commas between",
+                            o->view_names.value, MVAD_MAX_VIEWS);
+    if (w->named && o->config.views.given && w->named != (size_t)o->config.views.value)
+        return command_fail(caller, EXIT_USAGE, "--view-names has %zu names, --views is %d",
+                            w->named, o->config.views.value);
     w->folder = (struct watch_folder){.path = o->watch.value,
                                       .pattern = o->pattern.value,
+                                      .view_names = o->view_names.value,
                                       .settle = o->settle.value / 1000.0,
                                       .timeout = o->timeout.value};
     w->pause = w->folder.settle / LOOKS_A_SETTLE;
@@ -107,11 +131,15 @@ static int32_t take_part(const mvad_part_result *result, void *user)
     }
     if (w->again) return 1;
     time_text(time);
-    const struct part_arrival arrival = {
-        .time = time, .latency = clock_seconds() - w->part->changed, .missing = w->part->missing};
+    char *names = watch_missing_names(&w->folder, w->part);
+    const struct part_arrival arrival = {.time = time,
+                                         .latency = clock_seconds() - w->part->changed,
+                                         .missing = w->part->missing,
+                                         .missing_names = names};
     w->judging.context.arrival = &arrival;
     const int32_t stop = judging_take_part(result, &w->judging);
     w->judging.context.arrival = NULL;
+    free(names);
     return stop;
 }
 
@@ -244,9 +272,10 @@ int predict_watch(const struct caller *caller, const struct predict_options *opt
     w.judging.predict.user = &w;
     interrupt_catch();
     if (code == OPTIONS_READ) {
-        w.folder.views =
-            (size_t)(options->config.views.given ? options->config.views.value
-                                                 : mvad_model_config(w.judging.model).views);
+        w.folder.views = w.named ? w.named
+                                 : (size_t)(options->config.views.given
+                                                ? options->config.views.value
+                                                : mvad_model_config(w.judging.model).views);
         if (mvad_predictor_create(w.judging.model, w.judging.device, &w.judging.predict,
                                   &w.predictor, &error))
             code = command_error(caller, &error);

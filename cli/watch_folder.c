@@ -153,6 +153,55 @@ static bool is_ready(const struct watch_folder *folder, const struct watch_part 
     return !done && now - part->changed >= (whole ? folder->settle : folder->timeout);
 }
 
+/* A name with a comma would be taken for two. */
+static void learn_names(struct watch_folder *folder, const struct watch_part *part)
+{
+    size_t views = 0, bytes = 1;
+    for (size_t i = 0; i < part->count; i++) {
+        views += !i || strcmp(part->files[i].view, part->files[i - 1].view) != 0;
+        bytes += strlen(part->files[i].view) + 1;
+        if (strchr(part->files[i].view, ',')) return;
+    }
+    char *names = views == folder->views && !folder->view_names ? malloc(bytes) : NULL;
+    if (!names) return;
+    *names = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        if (i && !strcmp(part->files[i].view, part->files[i - 1].view)) continue;
+        if (*names) strcat(names, ",");
+        strcat(names, part->files[i].view);
+    }
+    free(folder->learnt);
+    folder->learnt = names;
+}
+
+static bool has_view(const struct watch_part *part, const char *name, size_t length)
+{
+    for (size_t i = 0; i < part->count; i++)
+        if (strlen(part->files[i].view) == length && !memcmp(part->files[i].view, name, length))
+            return true;
+    return false;
+}
+
+char *watch_missing_names(const struct watch_folder *folder, const struct watch_part *part)
+{
+    const char *names = folder->view_names ? folder->view_names : folder->learnt;
+    size_t missing = 0, length = 0;
+    char *text = names ? malloc(2 * strlen(names) + 1) : NULL;
+    if (!text) return NULL;
+    *text = 0;
+    for (const char *name = names;; name += length + 1) {
+        length = strcspn(name, ",");
+        if (!has_view(part, name, length)) {
+            if (missing++) strcat(text, ", ");
+            strncat(text, name, length);
+        }
+        if (!name[length]) break;
+    }
+    if (missing == part->missing && missing) return text;
+    free(text);
+    return NULL;
+}
+
 bool watch_folder_next(struct watch_folder *folder, double now, struct watch_part *part)
 {
     bool found = false;
@@ -164,6 +213,7 @@ bool watch_folder_next(struct watch_folder *folder, double now, struct watch_par
         *part = candidate;
         found = true;
     }
+    if (found && !part->missing) learn_names(folder, part);
     return found;
 }
 
@@ -192,6 +242,8 @@ void watch_folder_free(struct watch_folder *folder)
 {
     for (size_t i = 0; i < folder->count; i++) free(folder->files[i].name);
     free(folder->files);
+    free(folder->learnt);
     folder->files = NULL;
+    folder->learnt = NULL;
     folder->count = folder->capacity = 0;
 }

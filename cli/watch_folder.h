@@ -35,11 +35,13 @@ struct watch_folder {
     const char *path, *pattern;
     double settle, timeout; /* seconds */
     size_t views;           /* of a whole part */
+    const char *view_names; /* with commas between; NULL: those of the last whole part */
     bool strange;           /* a file whose name does not fit was seen */
     bool full;              /* at the last look more files were there than can be known */
     /* private */
     struct watch_file *files; /* by class, part, view, name */
     size_t count, capacity;
+    char *learnt; /* view names of the last whole part, with commas between */
 };
 
 struct watch_part {
@@ -57,6 +59,10 @@ bool watch_folder_look(struct watch_folder *folder, double now);
  * there is none. Its files are to be marked as doubted or done, or to be looked at again, before the next
  * call. */
 bool watch_folder_next(struct watch_folder *folder, double now, struct watch_part *part);
+
+/* The names of the views that a part lacks, with ", " between; to be freed. NULL where they cannot be told: no
+ * names were given and no part was whole so far, or the part has views of other names; or without memory. */
+char *watch_missing_names(const struct watch_folder *folder, const struct watch_part *part);
 
 /* Whether there are files that are not done. */
 bool watch_folder_waits(const struct watch_folder *folder);

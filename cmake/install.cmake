@@ -1,8 +1,9 @@
-# What `cmake --install` puts where: library, header, CMake package, pkg-config file, programs, licence.
+# What `cmake --install` puts where: library, headers, CMake package, pkg-config file, programs, licence.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS mvad EXPORT mvad-targets)
 install(FILES include/mvad.h TYPE INCLUDE)
+install(DIRECTORY include/mvad TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES LICENSE README.md CHANGELOG.md TYPE DOC)
 install(FILES examples/CMakeLists.txt examples/station.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 

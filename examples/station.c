@@ -7,7 +7,7 @@
  *
  *     cc station.c -o station $(pkg-config --cflags --libs mvad)
  *
- * Exit codes: 0 all parts are good, 10 a part was rejected, 1 something went wrong. */
+ * Exit codes: 0 all parts are good, 10 a part was rejected or is unsure, 1 something went wrong. */
 #include <mvad.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct station {
     mvad_model *model;
     mvad_session *session;
     int views;
-    float threshold;
+    mvad_thresholds thresholds;
     mvad_image_view images[MVAD_MAX_VIEWS]; /* what the camera wrote last, in buffers of its own */
 };
 
@@ -72,21 +72,31 @@ static int read_frame(mvad_image_view *image, const char *path)
     return good ? 0 : -1;
 }
 
+/* What the library did another way than asked, where results are the same. */
+static void print_message(mvad_log_level level, const char *line, void *user)
+{
+    (void)level;
+    (void)user;
+    fprintf(stderr, "station: %s\n", line);
+}
+
 /* Opens everything once; the frames of days then go through the same session. */
 static mvad_status station_open(struct station *station, const char *path, const char *threshold,
                                 mvad_error *error)
 {
     const mvad_session_options options = mvad_session_options_default();
-    mvad_score_scale scale = {0};
+    const float given = threshold ? strtof(threshold, NULL) : 0;
+    mvad_log_set(MVAD_LOG_WARNING, print_message, NULL);
     mvad_status status = mvad_device_open("cpu", 0, &station->device, error);
     if (!status) status = mvad_model_load(path, NULL, &station->model, error);
-    if (!status && !threshold) status = mvad_model_scale(station->model, &scale, error);
+    station->thresholds = (mvad_thresholds){given, given, given};
+    if (!status && !threshold) /* those of the calibration, or else of the end of training */
+        status = mvad_model_thresholds(station->model, NULL, NULL, &station->thresholds, error);
     if (!status)
         status = mvad_session_create(station->model, station->device, &options, &station->session,
                                      error);
     if (status) return status;
     station->views = mvad_model_config(station->model).views;
-    station->threshold = threshold ? strtof(threshold, NULL) : scale.threshold;
     return MVAD_OK;
 }
 
@@ -110,10 +120,11 @@ static mvad_status judge(struct station *station, int part, int *rejected, mvad_
     int worst = 0;
     for (int v = 1; v < station->views; v++)
         if (views[v] > views[worst]) worst = v;
-    /* A score that is no number never passes. */
-    const int good = score <= station->threshold;
-    printf("part %d: %s, score %.6f, view %d\n", part + 1, good ? "OK" : "NG", score, worst + 1);
-    if (!good) *rejected = 1;
+    /* A score that is no number never passes: MVAD_VERDICT_ERROR. */
+    const mvad_verdict verdict = mvad_thresholds_judge(&station->thresholds, score);
+    printf("part %d: %s, score %.6f, view %d\n", part + 1, mvad_verdict_name(verdict), score,
+           worst + 1);
+    if (verdict != MVAD_VERDICT_OK) *rejected = 1;
     return MVAD_OK;
 }
 

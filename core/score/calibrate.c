@@ -9,10 +9,12 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/data/image.h"
+#include "core/data/part_hashes.h"
 #include "core/score/calibration.h"
 #include "core/score/map_runner.h"
 #include "core/score/sample_feed.h"
@@ -201,6 +203,52 @@ static mvad_status check_options(const mvad_calibrate_options *options, mvad_err
     return MVAD_OK;
 }
 
+/* What is found of the parts trained on, `found` of `count`, of which `first` is one. */
+static mvad_status treat_trained(struct work *w, const struct part_hashes *trained, size_t found,
+                                 size_t count, const struct dataset_sample *first, mvad_error *error)
+{
+    const bool all_known = trained->count == trained->parts;
+    if (!found) return MVAD_OK;
+    if (found == count)
+        return error_set(error, MVAD_ERROR_FORMAT,
+                         "the model was trained on these parts, which score lower than new ones");
+    if (!w->options->skip_trained || !all_known)
+        return error_set(
+            error, MVAD_ERROR_FORMAT,
+            "the model was trained on %s%zu of these %zu parts, which score lower than "
+            "new ones: class %.100s, part %.100s%s",
+            all_known ? "" : "at least ", found, count, w->dataset->classes[first->class_index].name,
+            first->name, found > 1 ? " and others" : "");
+    log_write(MVAD_LOG_WARNING, "%zu of %zu parts are left out: the model was trained on them",
+              found, count);
+    return MVAD_OK;
+}
+
+/* Parts whose photographs were trained on, whatever they are called here. */
+static mvad_status look_for_trained(struct work *w, const mvad_model *model, mvad_error *error)
+{
+    const struct dataset *dataset = w->dataset;
+    const char *note = mvad_model_note(model, TRAINED_PARTS_NOTE);
+    struct part_hashes trained;
+    uint64_t *hashes = NULL;
+    size_t found = 0, count = 0, first = 0;
+    if (!note) return MVAD_OK; /* of an older version */
+    if (!part_hashes_from_text(note, &trained))
+        return error_set(error, MVAD_ERROR_FORMAT,
+                         "metadata " TRAINED_PARTS_NOTE " is '%.40s', not hashes of parts", note);
+    mvad_status status = part_hashes_compute(dataset, w->take, &hashes, error);
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        count += w->take[i];
+        if (!hashes[i] || !part_hashes_have(&trained, hashes[i])) continue;
+        if (!found++) first = i;
+        w->take[i] = false;
+    }
+    if (!status) status = treat_trained(w, &trained, found, count, &dataset->samples[first], error);
+    part_hashes_free(&trained);
+    free(hashes);
+    return status;
+}
+
 /* Good parts, and not those that the model has seen. */
 static mvad_status choose(struct work *w, const mvad_model *model, bool held_out, mvad_error *error)
 {
@@ -228,7 +276,7 @@ static mvad_status choose(struct work *w, const mvad_model *model, bool held_out
     if (!held_out && trained && !strcmp(trained, hash))
         return error_set(error, MVAD_ERROR_FORMAT,
                          "the model was trained on these parts, which score lower than new ones");
-    return MVAD_OK;
+    return look_for_trained(w, model, error);
 }
 
 static mvad_status prepare(struct work *w, const mvad_model *model, mvad_error *error)

@@ -10,18 +10,17 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/options.h"
 #include "core/data/handle.h"
 #include "core/model/model.h"
 #include "core/train/loader.h"
 #include "core/train/run_facts.h"
+#include "core/train/run_notes.h"
 #include "core/train/runlog.h"
 #include "core/train/schedule.h"
 #include "core/train/score_scale.h"
 #include "core/train/trainer.h"
-#include "core/weights/header_text.h"
 
 struct run {
     const mvad_train_options *options;
@@ -134,39 +133,6 @@ static mvad_status restore(struct run *run, mvad_error *error)
     return mvad_trainer_export(run->trainer, run->model, error);
 }
 
-/* The classes trained on, stored with the model. */
-static mvad_status note_classes(struct run *run, mvad_error *error)
-{
-    const struct dataset *dataset = run->set.dataset;
-    size_t bytes = 1;
-    for (size_t c = 0; c < dataset->class_count; c++)
-        if (dataset->classes[c].train_count) bytes += strlen(dataset->classes[c].name) + 1;
-    char *text = calloc(bytes, 1);
-    if (!text) return error_out_of_memory(error, "names of classes", bytes);
-    for (size_t c = 0; c < dataset->class_count; c++) {
-        if (!dataset->classes[c].train_count) continue;
-        if (*text) strcat(text, ",");
-        strcat(text, dataset->classes[c].name);
-    }
-    header_text_make_utf8(text);
-    mvad_status status = mvad_model_set_note(run->model, "mvad.classes", text, error);
-    free(text);
-    return status;
-}
-
-/* What it is trained on and what was held out of that, for a calibration. */
-static mvad_status note_data(struct run *run, mvad_error *error)
-{
-    char trained[HASH_TEXT], held_out[HOLD_OUT_BYTES] = "";
-    snprintf(trained, sizeof trained, "%016" PRIx64, dataset_names_hash(run->set.dataset, NULL));
-    mvad_status status = mvad_model_set_note(run->model, TRAINING_NOTE, trained, error);
-    const bool any = run->dataset->held_out.share > 0;
-    if (any) hold_out_to_text(&run->dataset->held_out, held_out);
-    /* What an earlier training of the model held out may be trained on now. */
-    if (status || (!any && !mvad_model_note(run->model, HOLD_OUT_NOTE))) return status;
-    return mvad_model_set_note(run->model, HOLD_OUT_NOTE, held_out, error);
-}
-
 static mvad_status check_evaluation(const struct run *run, mvad_error *error)
 {
     if (!run->options->evaluate_every) return MVAD_OK;
@@ -185,8 +151,7 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     const int32_t views = options->step.views ? options->step.views : run->model->config.views;
     mvad_status status = training_set_make(&dataset->index, views, &run->set, error);
     if (!status) status = check_evaluation(run, error);
-    if (!status) status = note_classes(run, error);
-    if (!status) status = note_data(run, error);
+    if (!status) status = run_notes_write(run->model, &run->set, &run->dataset->held_out, error);
     /* The learning rate is the trainer's business; it is filled in once there is one. */
     if (!status) status = schedule_make(options, run->set.count, 0, &run->schedule, error);
     if (!status)

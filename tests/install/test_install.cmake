@@ -23,7 +23,7 @@ function(run what output)
 endfunction()
 
 run("install" ignored ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix} --config ${CONFIG})
-foreach(file IN ITEMS include/mvad.h ${LIBDIR}/pkgconfig/mvad.pc ${DOCDIR}/LICENSE ${BINDIR}/mvad ${BINDIR}/mvad-bench)
+foreach(file IN ITEMS include/mvad.h include/mvad/base.h include/mvad/session.h ${LIBDIR}/pkgconfig/mvad.pc ${DOCDIR}/LICENSE ${BINDIR}/mvad ${BINDIR}/mvad-bench)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "${file} was not installed")
   endif()
