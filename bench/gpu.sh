@@ -131,6 +131,20 @@ step golden 60 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$golden" "$bin/te
 opencl=$(awk '/^opencl:/ && /NVIDIA|nvidia/ { print $1; exit }' "$out/devices.txt")
 [ -z "$opencl" ] || step opencl 60 "$bin/mvad" selftest --device "$opencl"
 
+# ---- measurements ----
+
+for batch in 1 8; do
+    for work in forward training; do
+        train='' repeats=20
+        [ "$work" = forward ] || train=--train repeats=10
+        [ -z "$model" ] || repeats=2
+        for precision in f32 tf32 f16 bf16; do
+            # shellcheck disable=SC2086 # options of a model
+            step "mvad-$work-$batch-$precision" 40 "$bin/mvad-bench" step --device "$device" --precision "$precision" \
+                --batch "$batch" --repeats "$repeats" --warmup 3 $train --save "$out/mvad-$work-$batch-$precision.json" $model
+        done
+    done
+done
 # ---- sanitizer, on a small model: two runs, so that one is a captured graph ----
 
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
@@ -147,20 +161,8 @@ for tool in memcheck racecheck; do
     done
 done
 
-# ---- measurements ----
+# ---- PyTorch, on the same device ----
 
-for batch in 1 8; do
-    for work in forward training; do
-        train='' repeats=20
-        [ "$work" = forward ] || train=--train repeats=10
-        [ -z "$model" ] || repeats=2
-        for precision in f32 tf32 f16 bf16; do
-            # shellcheck disable=SC2086 # options of a model
-            step "mvad-$work-$batch-$precision" 40 "$bin/mvad-bench" step --device "$device" --precision "$precision" \
-                --batch "$batch" --repeats "$repeats" --warmup 3 $train --save "$out/mvad-$work-$batch-$precision.json" $model
-        done
-    done
-done
 if [ -n "$reference" ] && "$python" -c 'import torch' 2>/dev/null; then
     for batch in 1 8; do
         for mode in f32 tf32 bf16 bf16-compile; do
