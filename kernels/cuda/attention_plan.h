@@ -52,10 +52,10 @@ static inline const char *cuda_attention_refuses(int64_t images, int64_t height,
     return images * height * width > INT32_MAX / 8 ? "needs less than 2^28 pixels" : NULL;
 }
 
-/* Pixels of the other side in shared memory at a time. */
-static inline int cuda_attention_others(enum cuda_math math)
+/* Pixels of the other side in shared memory at a time: as many as let a block do with 48 KiB. */
+static inline int cuda_attention_others(enum cuda_math math, int head)
 {
-    return math == CUDA_FP32 ? 8 : math == CUDA_TF32 ? 16 : 32;
+    return cuda_element_bytes(math) == 2 ? 32 : math == CUDA_FP32 || head == 128 ? 8 : 16;
 }
 
 /* Threads of a unit: a warp, or a pixel's channels by 32 where products are exact. */
@@ -67,7 +67,7 @@ static inline int cuda_attention_unit(enum cuda_math math, int head)
 /* `operands`: tensors of its own side that a block holds. */
 static inline unsigned cuda_attention_shared_bytes(const struct cuda_attention *a, enum cuda_math math, int operands)
 {
-    const int others = cuda_attention_others(math), head = a->channels / a->heads;
+    const int head = a->channels / a->heads, others = cuda_attention_others(math, head);
     const int pitch = a->block_heads * head * (int)cuda_element_bytes(math) + 16;
     return (unsigned)(pitch * (operands * a->block_tiles * CUDA_ATTENTION_TILE + 4 * others) + 2 * others * 4 +
                       4 * a->block_heads * others * 4);

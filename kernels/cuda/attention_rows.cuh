@@ -18,7 +18,8 @@
 
 template <Math M, int HEAD_> struct TensorRows {
     typedef typename Stored<M>::type T;
-    static constexpr int HEAD = HEAD_, VECTOR = WIDE<T>, THREADS = 32, OTHERS = sizeof(T) == 4 ? 16 : 32;
+    static constexpr int HEAD = HEAD_, VECTOR = WIDE<T>, THREADS = 32;
+    static constexpr int OTHERS = sizeof(T) == 2 ? 32 : HEAD == 128 ? 8 : 16;
     static constexpr int OWN_ROWS = 2, OWN_OTHERS = OTHERS / 4, OWN_CHANNELS = HEAD / 4;
     /* Channels of a product's step; a head of 8 fills half of one. */
     static constexpr int STEP = 2 * VECTOR, STEPS = (HEAD + STEP - 1) / STEP;
@@ -76,19 +77,33 @@ template <Math M, int HEAD_> struct TensorRows {
         for (int r = 0; r < OWN_ROWS; r++)
 #pragma unroll
             for (int i = 0; i < OWN_OTHERS; i++) score[r][i] = 0;
+        if constexpr (OTHERS == 8) {
+            /* Four matrices are two steps of eight others. */
 #pragma unroll
-        for (int step = 0; step < STEPS; step++) {
-            uint32_t a[4];
-            rows.get(a, step);
-#pragma unroll
-            for (int j = 0; j < OTHERS; j += 16) {
-                uint32_t b[4];
-                load_matrices<false>(b, others + (j + lane() % 8 + lane() / 16 * 8) * pitch + step * STEP +
-                                            lane() / 8 % 2 * VECTOR);
-                if (HALF_STEP) b[1] = b[3] = 0;
+            for (int step = 0; step < STEPS; step += 2) {
+                uint32_t a[4], b[4];
+                load_matrices<false>(b, others + lane() % 8 * pitch + step * STEP + lane() / 8 * VECTOR);
                 round_all(b);
-                add_block(score, j / 8, a, b);
-                add_block(score, j / 8 + 1, a, b + 2);
+                rows.get(a, step);
+                add_block(score, 0, a, b);
+                rows.get(a, step + 1);
+                add_block(score, 0, a, b + 2);
+            }
+        } else {
+#pragma unroll
+            for (int step = 0; step < STEPS; step++) {
+                uint32_t a[4];
+                rows.get(a, step);
+#pragma unroll
+                for (int j = 0; j < OTHERS; j += 16) {
+                    uint32_t b[4];
+                    load_matrices<false>(b, others + (j + lane() % 8 + lane() / 16 * 8) * pitch + step * STEP +
+                                                lane() / 8 % 2 * VECTOR);
+                    if (HALF_STEP) b[1] = b[3] = 0;
+                    round_all(b);
+                    add_block(score, j / 8, a, b);
+                    add_block(score, j / 8 + 1, a, b + 2);
+                }
             }
         }
     }

@@ -9,12 +9,20 @@
 
 #include "kernels/cuda/device.cuh"
 
+/* WHOLE: the channels are a multiple of WIDE, so that 16 bytes are read and written as one. Kernels branch once, at
+ * their beginning: a branch between loads would keep them from being under way together. */
+#define WHOLE_OR_NOT(function, T, ...)                                                                         \
+    if (channels % WIDE<T> == 0)                                                                               \
+        function<T, true>(__VA_ARGS__);                                                                        \
+    else                                                                                                       \
+        function<T, false>(__VA_ARGS__)
+
 /* WIDE channels of a row from `c` on, zeros beyond the last one. */
-template <class T>
+template <bool WHOLE, class T>
 __device__ __forceinline__ void load_channels(const T *from, size_t row, int c, int channels, float (&to)[WIDE<T>])
 {
     const T *const at = from + row * channels + c;
-    if (channels % WIDE<T> == 0) {
+    if constexpr (WHOLE) {
         const Vector<T, WIDE<T>> elements = *reinterpret_cast<const Vector<T, WIDE<T>> *>(at);
 #pragma unroll
         for (int e = 0; e < WIDE<T>; e++) to[e] = to_float(elements.element[e]);
@@ -24,11 +32,11 @@ __device__ __forceinline__ void load_channels(const T *from, size_t row, int c, 
     }
 }
 
-template <class T>
+template <bool WHOLE, class T>
 __device__ __forceinline__ void store_channels(T *to, size_t row, int c, int channels, const float (&from)[WIDE<T>])
 {
     T *const at = to + row * channels + c;
-    if (channels % WIDE<T> == 0) {
+    if constexpr (WHOLE) {
         Vector<T, WIDE<T>> elements;
 #pragma unroll
         for (int e = 0; e < WIDE<T>; e++) elements.element[e] = from_float<T>(from[e]);
@@ -41,11 +49,44 @@ __device__ __forceinline__ void store_channels(T *to, size_t row, int c, int cha
 }
 
 /* WIDTH numbers a channel from `c` on, zeros beyond the last one. */
-template <int WIDTH>
+template <bool WHOLE, int WIDTH>
 __device__ __forceinline__ void load_numbers(const float *from, int c, int channels, float (&to)[WIDTH])
 {
 #pragma unroll
-    for (int e = 0; e < WIDTH; e++) to[e] = c + e < channels ? from[c + e] : 0.0f;
+    for (int e = 0; e < WIDTH; e += 4) {
+        if constexpr (WHOLE) {
+            const float4 four = c < channels ? *reinterpret_cast<const float4 *>(from + c + e) : make_float4(0, 0, 0, 0);
+            to[e] = four.x;
+            to[e + 1] = four.y;
+            to[e + 2] = four.z;
+            to[e + 3] = four.w;
+        } else {
+#pragma unroll
+            for (int i = e; i < e + 4; i++) to[i] = c + i < channels ? from[c + i] : 0.0f;
+        }
+    }
+}
+
+/* Rows whose loads are under way together; there are no more registers for more. */
+constexpr int ROWS_TOGETHER = 4;
+
+/* sum[n][e] += what row_values(row, c, value) gives for the rows first, first + step, .. below end. Rows beyond it are
+ * read as the last one and not counted. */
+template <int COUNT, int WIDTH, class RowValues>
+__device__ __forceinline__ void sum_rows(float (&sum)[COUNT][WIDTH], int first, int step, int end, int c,
+                                         RowValues row_values)
+{
+    for (int row = first; row < end; row += ROWS_TOGETHER * step)
+#pragma unroll
+        for (int i = 0; i < ROWS_TOGETHER; i++) {
+            const int at = row + i * step;
+            float value[COUNT][WIDTH];
+            row_values(min(at, end - 1), c, value);
+#pragma unroll
+            for (int n = 0; n < COUNT; n++)
+#pragma unroll
+                for (int e = 0; e < WIDTH; e++) sum[n][e] += at < end ? value[n][e] : 0.0f;
+        }
 }
 
 /* First channel of this thread. */
@@ -86,15 +127,7 @@ __device__ __forceinline__ void column_sums(int rows, int channels, int piece, f
     const int end = min(begin + piece, rows);
     float sum[COUNT][WIDTH] = {};
     if (c < channels)
-#pragma unroll 4
-        for (int row = begin + static_cast<int>(threadIdx.y); row < end; row += static_cast<int>(blockDim.y)) {
-            float value[COUNT][WIDTH];
-            row_values(row, c, value);
-#pragma unroll
-            for (int n = 0; n < COUNT; n++)
-#pragma unroll
-                for (int e = 0; e < WIDTH; e++) sum[n][e] += value[n][e];
-        }
+        sum_rows(sum, begin + static_cast<int>(threadIdx.y), static_cast<int>(blockDim.y), end, c, row_values);
     sum_over_block(sum, shared);
     if (threadIdx.y || c >= channels) return;
 #pragma unroll

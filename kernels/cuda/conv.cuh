@@ -128,7 +128,8 @@ template <class Tile, bool ALIGNED> class ConvLoader
     {
         if constexpr (ALIGNED) {
             const bool there = inside(term_, i);
-            copy_wide(to, there ? source_at(term_, i) : source_, there);
+            const T *const from = source_at(term_, i);
+            copy_wide(to, there ? from : source_, there);
         } else {
             Vector<T, VECTOR> elements;
             ConvTerm term = term_;
@@ -143,7 +144,8 @@ template <class Tile, bool ALIGNED> class ConvLoader
     {
         if constexpr (ALIGNED) {
             const bool there = term_.there(p_) && channel < p_.out_channels;
-            copy_wide(to, weight_ + (there ? term_.weight_at(p_) + channel * p_.out_stride : 0), there);
+            const int from = term_.weight_at(p_) + channel * p_.out_stride;
+            copy_wide(to, weight_ + (there ? from : 0), there);
         } else {
             Vector<T, VECTOR> elements;
             ConvTerm term = term_;
@@ -160,7 +162,8 @@ template <class Tile, bool ALIGNED> class ConvLoader
     {
         if constexpr (ALIGNED) {
             const bool there = term.there(p_) && channel_ < p_.out_channels;
-            copy_wide(to, weight_ + (there ? term.weight_at(p_) + channel_ : 0), there);
+            const int from = term.weight_at(p_) + channel_;
+            copy_wide(to, weight_ + (there ? from : 0), there);
         } else {
             Vector<T, VECTOR> elements;
             for (int e = 0; e < VECTOR; e++)
@@ -173,7 +176,7 @@ template <class Tile, bool ALIGNED> class ConvLoader
 };
 
 /* result = act(sums + bias + residual) for the channels from `o` on of a pixel of the grid. */
-template <class T>
+template <class T, bool ALIGNED>
 __device__ __forceinline__ void conv_epilogue(const float (&sum)[WIDE<T>], const float *bias, const T *residual,
                                               T *result, const conv_product &p, int pixel, int o)
 {
@@ -186,7 +189,7 @@ __device__ __forceinline__ void conv_epilogue(const float (&sum)[WIDE<T>], const
              pixel % p.grid_width * p.out_step + p.out_base_w;
     }
     const size_t at = static_cast<size_t>(to) * p.out_channels + o;
-    const bool whole = p.out_channels % VECTOR == 0;
+    const bool whole = ALIGNED || p.out_channels % VECTOR == 0;
     Elements elements;
     if (p.has_residual && whole) elements = *reinterpret_cast<const Elements *>(residual + at);
 #pragma unroll
@@ -233,9 +236,11 @@ __device__ __forceinline__ void convolve(const typename Tile::T *source, const t
         for (int e = 0; e < VECTOR; e++) value[e] = sums[row * Tile::SUM_PITCH + column + e];
         if (partial) {
             float *const to = partial + (static_cast<size_t>(blockIdx.z) * pixels + pixel) * p.out_channels + o;
-            for (int e = 0; e < VECTOR && o + e < p.out_channels; e++) to[e] = value[e];
+#pragma unroll
+            for (int e = 0; e < VECTOR; e++)
+                if (ALIGNED || o + e < p.out_channels) to[e] = value[e];
         } else {
-            conv_epilogue<T>(value, bias, residual, result, p, pixel, o);
+            conv_epilogue<T, ALIGNED>(value, bias, residual, result, p, pixel, o);
         }
     }
 }
@@ -259,7 +264,7 @@ __device__ __forceinline__ void finish_convolution(const float *partial, const f
         for (int e = 0; e < VECTOR; e++)
             if (o + e < p.out_channels) sum[e] += from[e];
     }
-    conv_epilogue<T>(sum, bias, residual, result, p, pixel, o);
+    conv_epilogue<T, false>(sum, bias, residual, result, p, pixel, o);
 }
 
 #define CONV_KERNEL(name, math, rows, by_lines, aligned)                                                        \

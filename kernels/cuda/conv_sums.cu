@@ -18,12 +18,18 @@ extern "C" __global__ void add_pieces(const float *partial, float *total, unsign
 REGISTER_KERNEL(add_pieces);
 
 /* partial (pieces, C) = sums of the rows of x (rows, C), for gradients of biases. */
+template <class T, bool WHOLE>
+__device__ __forceinline__ void bias_sums(const T *x, float *partial, int rows, int channels, int piece)
+{
+    column_sums<T, 1>(rows, channels, piece, partial, [&](int row, int c, float(&value)[1][WIDE<T>]) INLINED {
+        load_channels<WHOLE>(x, row, c, channels, value[0]);
+    });
+}
+
 #define BIAS_KERNEL(name, T)                                                                                   \
     extern "C" __global__ void name(const T *x, float *partial, int rows, int channels, int piece)             \
     {                                                                                                          \
-        column_sums<T, 1>(rows, channels, piece, partial, [=](int row, int c, float(&value)[1][WIDE<T>]) {        \
-            load_channels(x, row, c, channels, value[0]);                                                      \
-        });                                                                                                    \
+        WHOLE_OR_NOT(bias_sums, T, x, partial, rows, channels, piece);                                         \
     }                                                                                                          \
     REGISTER_KERNEL(name);
 BIAS_KERNEL(bias_sums_f32, float)

@@ -10,8 +10,8 @@
 enum cuda_math { CUDA_FP32, CUDA_TF32, CUDA_F16, CUDA_BF16 };
 
 struct cuda_launch {
-    char kernel[48]; /* "" where nothing is to be launched */
-    unsigned grid[3], block[3], shared_bytes;
+    char kernel[48];                          /* "" where nothing is to be launched */
+    unsigned grid[3], block[3], shared_bytes; /* of dynamic memory, 48 KiB at most */
 };
 
 static inline unsigned cuda_element_bytes(enum cuda_math math)

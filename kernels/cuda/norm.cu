@@ -5,49 +5,49 @@
     extern "C" __global__ void batch_norm_moments_##storage(const T *x, float *partial, int rows, int channels, \
                                                             int piece)                                         \
     {                                                                                                          \
-        batch_norm_moments<T>(x, partial, rows, channels, piece);                                              \
+        WHOLE_OR_NOT(batch_norm_moments, T, x, partial, rows, channels, piece);                                              \
     }                                                                                                          \
     REGISTER_KERNEL(batch_norm_moments_##storage);                                                             \
     extern "C" __global__ void batch_norm_normalise_##storage(                                                 \
         const T *x, const float *gamma, const float *beta, const float *mean, const float *spread,             \
         const T *residual, T *y, int relu, float eps, int rows, int channels)                                  \
     {                                                                                                          \
-        batch_norm_normalise<T>(x, gamma, beta, mean, spread, residual, y, relu, eps, rows, channels);         \
+        WHOLE_OR_NOT(batch_norm_normalise, T, x, gamma, beta, mean, spread, residual, y, relu, eps, rows, channels);         \
     }                                                                                                          \
     REGISTER_KERNEL(batch_norm_normalise_##storage);                                                           \
     extern "C" __global__ void batch_norm_grad_sums_##storage(const T *dy, const T *x, const float *mean,      \
                                                               const float *rstd, float *partial, int rows,     \
                                                               int channels, int piece)                         \
     {                                                                                                          \
-        batch_norm_grad_sums<T>(dy, x, mean, rstd, partial, rows, channels, piece);                            \
+        WHOLE_OR_NOT(batch_norm_grad_sums, T, dy, x, mean, rstd, partial, rows, channels, piece);                            \
     }                                                                                                          \
     REGISTER_KERNEL(batch_norm_grad_sums_##storage);                                                           \
     extern "C" __global__ void batch_norm_grad_##storage(const T *dy, const T *x, const float *gamma,          \
                                                          const float *mean, const float *rstd,                 \
                                                          const float *total, T *dx, int rows, int channels)    \
     {                                                                                                          \
-        batch_norm_grad<T>(dy, x, gamma, mean, rstd, total, dx, rows, channels);                               \
+        WHOLE_OR_NOT(batch_norm_grad, T, dy, x, gamma, mean, rstd, total, dx, rows, channels);                               \
     }                                                                                                          \
     REGISTER_KERNEL(batch_norm_grad_##storage);                                                                \
     extern "C" __global__ void layer_norm_##storage(const T *x, const float *gamma, const float *beta, T *y,   \
                                                     float *mean, float *rstd, int rows, int channels,          \
                                                     int lanes, float eps)                                      \
     {                                                                                                          \
-        layer_norm<T>(x, gamma, beta, y, mean, rstd, rows, channels, lanes, eps);                              \
+        WHOLE_OR_NOT(layer_norm, T, x, gamma, beta, y, mean, rstd, rows, channels, lanes, eps);                              \
     }                                                                                                          \
     REGISTER_KERNEL(layer_norm_##storage);                                                                     \
     extern "C" __global__ void layer_norm_sums_##storage(const T *dy, const T *x, const float *mean,           \
                                                          const float *rstd, float *partial, int rows,          \
                                                          int channels, int piece)                              \
     {                                                                                                          \
-        layer_norm_sums<T>(dy, x, mean, rstd, partial, rows, channels, piece);                                 \
+        WHOLE_OR_NOT(layer_norm_sums, T, dy, x, mean, rstd, partial, rows, channels, piece);                                 \
     }                                                                                                          \
     REGISTER_KERNEL(layer_norm_sums_##storage);                                                                \
     extern "C" __global__ void layer_norm_grad_##storage(const T *dy, const T *x, const float *gamma,          \
                                                          const float *mean, const float *rstd, T *dx,          \
                                                          int rows, int channels, int lanes)                    \
     {                                                                                                          \
-        layer_norm_grad<T>(dy, x, gamma, mean, rstd, dx, rows, channels, lanes);                               \
+        WHOLE_OR_NOT(layer_norm_grad, T, dy, x, gamma, mean, rstd, dx, rows, channels, lanes);                               \
     }                                                                                                          \
     REGISTER_KERNEL(layer_norm_grad_##storage);
 

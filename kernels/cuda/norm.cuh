@@ -11,7 +11,7 @@
 
 /* partial (pieces, 2, C): sums of a piece, and squared differences from the piece's own mean. The piece is read twice,
  * the second time from the cache. */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void batch_norm_moments(const T *x, float *partial, int rows, int channels, int piece)
 {
     constexpr int WIDTH = WIDE<T>;
@@ -19,15 +19,11 @@ __device__ __forceinline__ void batch_norm_moments(const T *x, float *partial, i
     const int c = own_channel<T>(), begin = static_cast<int>(blockIdx.y) * piece;
     const int first = begin + static_cast<int>(threadIdx.y), end = min(begin + piece, rows);
     const int step = static_cast<int>(blockDim.y);
-    float sum[2][WIDTH] = {}, mean[WIDTH];
+    float sum[1][WIDTH] = {}, squares[1][WIDTH] = {}, mean[WIDTH];
     if (c < channels)
-#pragma unroll 4
-        for (int row = first; row < end; row += step) {
-            float value[WIDTH];
-            load_channels(x, row, c, channels, value);
-#pragma unroll
-            for (int e = 0; e < WIDTH; e++) sum[0][e] += value[e];
-        }
+        sum_rows(sum, first, step, end, c, [&](int row, int at, float(&value)[1][WIDTH]) INLINED {
+            load_channels<WHOLE>(x, row, at, channels, value[0]);
+        });
     sum_over_block(sum, shared);
 #pragma unroll
     for (int e = 0; e < WIDTH; e++) {
@@ -35,29 +31,24 @@ __device__ __forceinline__ void batch_norm_moments(const T *x, float *partial, i
         mean[e] = sum[0][e] / static_cast<float>(end - begin);
     }
     if (c < channels)
-#pragma unroll 4
-        for (int row = first; row < end; row += step) {
-            float value[WIDTH];
-            load_channels(x, row, c, channels, value);
+        sum_rows(squares, first, step, end, c, [&](int row, int at, float(&value)[1][WIDTH]) INLINED {
+            load_channels<WHOLE>(x, row, at, channels, value[0]);
 #pragma unroll
-            for (int e = 0; e < WIDTH; e++) {
-                const float d = value[e] - mean[e];
-                sum[1][e] = fmaf(d, d, sum[1][e]);
-            }
-        }
-    sum_over_block(sum, shared);
+            for (int e = 0; e < WIDTH; e++) value[0][e] = (value[0][e] - mean[e]) * (value[0][e] - mean[e]);
+        });
+    sum_over_block(squares, shared);
     if (threadIdx.y || c >= channels) return;
 #pragma unroll
     for (int e = 0; e < WIDTH; e++) {
         if (c + e >= channels) continue;
         float *const to = partial + static_cast<size_t>(blockIdx.y) * 2 * channels + c + e;
         to[0] = sum[0][e];
-        to[channels] = shared[(blockDim.x + threadIdx.x) * WIDTH + e];
+        to[channels] = shared[threadIdx.x * WIDTH + e];
     }
 }
 
 /* y = act((x - mean) * rstd * gamma + beta + residual). Blocks along y share the rows. */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void batch_norm_normalise(const T *x, const float *gamma, const float *beta,
                                                      const float *mean, const float *spread, const T *residual, T *y,
                                                      int relu, float eps, int rows, int channels)
@@ -66,47 +57,56 @@ __device__ __forceinline__ void batch_norm_normalise(const T *x, const float *ga
     const int c = own_channel<T>();
     if (c >= channels) return;
     float m[WIDTH], scale[WIDTH], factor[WIDTH], shift[WIDTH];
-    load_numbers(mean, c, channels, m);
-    load_numbers(spread, c, channels, scale);
-    load_numbers(gamma, c, channels, factor);
-    load_numbers(beta, c, channels, shift);
+    load_numbers<WHOLE>(mean, c, channels, m);
+    load_numbers<WHOLE>(spread, c, channels, scale);
+    load_numbers<WHOLE>(gamma, c, channels, factor);
+    load_numbers<WHOLE>(beta, c, channels, shift);
 #pragma unroll
     for (int e = 0; e < WIDTH; e++) scale[e] = factor[e] * (eps > 0 ? 1 / sqrtf(scale[e] + eps) : scale[e]);
     const int step = static_cast<int>(gridDim.y * blockDim.y);
-#pragma unroll 4
-    for (int row = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); row < rows; row += step) {
-        float value[WIDTH], added[WIDTH];
-        load_channels(x, row, c, channels, value);
-        if (residual) load_channels(residual, row, c, channels, added);
+    /* All loads stand before the first store: for all the compiler knows, y is x. */
+    for (int row = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); row < rows; row += ROWS_TOGETHER * step) {
+        float value[ROWS_TOGETHER][WIDTH], added[ROWS_TOGETHER][WIDTH];
 #pragma unroll
-        for (int e = 0; e < WIDTH; e++) {
-            value[e] = fmaf(value[e] - m[e], scale[e], shift[e]);
-            if (residual) value[e] += added[e];
-            if (relu) value[e] = rectify(value[e]);
+        for (int i = 0; i < ROWS_TOGETHER; i++)
+            load_channels<WHOLE>(x, min(row + i * step, rows - 1), c, channels, value[i]);
+        if (residual)
+#pragma unroll
+            for (int i = 0; i < ROWS_TOGETHER; i++)
+                load_channels<WHOLE>(residual, min(row + i * step, rows - 1), c, channels, added[i]);
+#pragma unroll
+        for (int i = 0; i < ROWS_TOGETHER; i++) {
+#pragma unroll
+            for (int e = 0; e < WIDTH; e++) {
+                float &v = value[i][e];
+                v = fmaf(v - m[e], scale[e], shift[e]);
+                if (residual) v += added[i][e];
+                if (relu) v = rectify(v);
+            }
+            if (row + i * step < rows) store_channels<WHOLE>(y, row + i * step, c, channels, value[i]);
         }
-        store_channels(y, row, c, channels, value);
     }
 }
 
 /* partial (pieces, 2, C): sums of dy and of dy * xhat. */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void batch_norm_grad_sums(const T *dy, const T *x, const float *mean, const float *rstd,
                                                      float *partial, int rows, int channels, int piece)
 {
     constexpr int WIDTH = WIDE<T>;
     float m[WIDTH], scale[WIDTH];
-    load_numbers(mean, own_channel<T>(), channels, m);
-    load_numbers(rstd, own_channel<T>(), channels, scale);
-    column_sums<T, 2>(rows, channels, piece, partial, [&](int row, int c, float(&value)[2][WIDTH]) {
-        load_channels(dy, row, c, channels, value[0]);
-        load_channels(x, row, c, channels, value[1]);
+    load_numbers<WHOLE>(mean, own_channel<T>(), channels, m);
+    load_numbers<WHOLE>(rstd, own_channel<T>(), channels, scale);
+    column_sums<T, 2>(rows, channels, piece, partial, [&](int row, int c, float(&value)[2][WIDTH]) INLINED {
+        load_channels<WHOLE>(dy, row, c, channels, value[0]);
+        load_channels<WHOLE>(x, row, c, channels, value[1]);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) value[1][e] = value[0][e] * ((value[1][e] - m[e]) * scale[e]);
     });
 }
 
 /* dx = gamma * rstd * (dy - mean(dy) - xhat * mean(dy * xhat)) */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void batch_norm_grad(const T *dy, const T *x, const float *gamma, const float *mean,
                                                 const float *rstd, const float *total, T *dx, int rows, int channels)
 {
@@ -114,11 +114,11 @@ __device__ __forceinline__ void batch_norm_grad(const T *dy, const T *x, const f
     const int c = own_channel<T>();
     if (c >= channels) return;
     float m[WIDTH], scale[WIDTH], factor[WIDTH], shift[WIDTH], slope[WIDTH];
-    load_numbers(mean, c, channels, m);
-    load_numbers(rstd, c, channels, scale);
-    load_numbers(gamma, c, channels, factor);
-    load_numbers(total, c, channels, shift);
-    load_numbers(total + channels, c, channels, slope);
+    load_numbers<WHOLE>(mean, c, channels, m);
+    load_numbers<WHOLE>(rstd, c, channels, scale);
+    load_numbers<WHOLE>(gamma, c, channels, factor);
+    load_numbers<WHOLE>(total, c, channels, shift);
+    load_numbers<WHOLE>(total + channels, c, channels, slope);
 #pragma unroll
     for (int e = 0; e < WIDTH; e++) {
         factor[e] *= scale[e];
@@ -126,15 +126,21 @@ __device__ __forceinline__ void batch_norm_grad(const T *dy, const T *x, const f
         slope[e] /= static_cast<float>(rows);
     }
     const int step = static_cast<int>(gridDim.y * blockDim.y);
-#pragma unroll 2
-    for (int row = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); row < rows; row += step) {
-        float gradient[WIDTH], value[WIDTH];
-        load_channels(dy, row, c, channels, gradient);
-        load_channels(x, row, c, channels, value);
+    for (int row = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); row < rows; row += ROWS_TOGETHER * step) {
+        float gradient[ROWS_TOGETHER][WIDTH], value[ROWS_TOGETHER][WIDTH];
 #pragma unroll
-        for (int e = 0; e < WIDTH; e++)
-            gradient[e] = factor[e] * (gradient[e] - shift[e] - (value[e] - m[e]) * scale[e] * slope[e]);
-        store_channels(dx, row, c, channels, gradient);
+        for (int i = 0; i < ROWS_TOGETHER; i++) {
+            load_channels<WHOLE>(dy, min(row + i * step, rows - 1), c, channels, gradient[i]);
+            load_channels<WHOLE>(x, min(row + i * step, rows - 1), c, channels, value[i]);
+        }
+#pragma unroll
+        for (int i = 0; i < ROWS_TOGETHER; i++) {
+#pragma unroll
+            for (int e = 0; e < WIDTH; e++)
+                gradient[i][e] =
+                    factor[e] * (gradient[i][e] - shift[e] - (value[i][e] - m[e]) * scale[e] * slope[e]);
+            if (row + i * step < rows) store_channels<WHOLE>(dx, row + i * step, c, channels, gradient[i]);
+        }
     }
 }
 
@@ -160,7 +166,7 @@ struct LayerNormRow {
     }
 };
 
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void layer_norm(const T *x, const float *gamma, const float *beta, T *y, float *mean,
                                            float *rstd, int rows, int channels, int lanes, float eps)
 {
@@ -168,13 +174,13 @@ __device__ __forceinline__ void layer_norm(const T *x, const float *gamma, const
     const LayerNormRow own(rows, lanes, WIDTH);
     float value[WIDTH], sum = 0, squares = 0;
     for (int c = own.first; c < channels; c += own.step) {
-        load_channels(x, own.row, c, channels, value);
+        load_channels<WHOLE>(x, own.row, c, channels, value);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) sum += value[e];
     }
     const float m = sum_over_lanes(sum, lanes) / static_cast<float>(channels);
     for (int c = own.first; c < channels; c += own.step) {
-        load_channels(x, own.row, c, channels, value);
+        load_channels<WHOLE>(x, own.row, c, channels, value);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) {
             const float d = c + e < channels ? value[e] - m : 0.0f;
@@ -185,12 +191,12 @@ __device__ __forceinline__ void layer_norm(const T *x, const float *gamma, const
     if (!own.there) return;
     for (int c = own.first; c < channels; c += own.step) {
         float factor[WIDTH], shift[WIDTH];
-        load_channels(x, own.row, c, channels, value);
-        load_numbers(gamma, c, channels, factor);
-        load_numbers(beta, c, channels, shift);
+        load_channels<WHOLE>(x, own.row, c, channels, value);
+        load_numbers<WHOLE>(gamma, c, channels, factor);
+        load_numbers<WHOLE>(beta, c, channels, shift);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) value[e] = fmaf((value[e] - m) * scale, factor[e], shift[e]);
-        store_channels(y, own.row, c, channels, value);
+        store_channels<WHOLE>(y, own.row, c, channels, value);
     }
     if (own.first) return;
     if (mean) mean[own.row] = m;
@@ -198,22 +204,22 @@ __device__ __forceinline__ void layer_norm(const T *x, const float *gamma, const
 }
 
 /* partial (pieces, 2, C): sums of dy and of dy * xhat, for dbeta and dgamma. */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void layer_norm_sums(const T *dy, const T *x, const float *mean, const float *rstd,
                                                 float *partial, int rows, int channels, int piece)
 {
     constexpr int WIDTH = WIDE<T>;
-    column_sums<T, 2>(rows, channels, piece, partial, [=](int row, int c, float(&value)[2][WIDTH]) {
+    column_sums<T, 2>(rows, channels, piece, partial, [=](int row, int c, float(&value)[2][WIDTH]) INLINED {
         const float m = mean[row], scale = rstd[row];
-        load_channels(dy, row, c, channels, value[0]);
-        load_channels(x, row, c, channels, value[1]);
+        load_channels<WHOLE>(dy, row, c, channels, value[0]);
+        load_channels<WHOLE>(x, row, c, channels, value[1]);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) value[1][e] = value[0][e] * ((value[1][e] - m) * scale);
     });
 }
 
 /* With g = gamma * dy: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), means over the channels. */
-template <class T>
+template <class T, bool WHOLE>
 __device__ __forceinline__ void layer_norm_grad(const T *dy, const T *x, const float *gamma, const float *mean,
                                                 const float *rstd, T *dx, int rows, int channels, int lanes)
 {
@@ -222,9 +228,9 @@ __device__ __forceinline__ void layer_norm_grad(const T *dy, const T *x, const f
     const float m = mean[own.row], scale = rstd[own.row];
     float gradient[WIDTH], value[WIDTH], factor[WIDTH], sum = 0, products = 0;
     for (int c = own.first; c < channels; c += own.step) {
-        load_channels(dy, own.row, c, channels, gradient);
-        load_channels(x, own.row, c, channels, value);
-        load_numbers(gamma, c, channels, factor);
+        load_channels<WHOLE>(dy, own.row, c, channels, gradient);
+        load_channels<WHOLE>(x, own.row, c, channels, value);
+        load_numbers<WHOLE>(gamma, c, channels, factor);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++) {
             const float g = gradient[e] * factor[e];
@@ -236,13 +242,13 @@ __device__ __forceinline__ void layer_norm_grad(const T *dy, const T *x, const f
     const float slope = sum_over_lanes(products, lanes) / static_cast<float>(channels);
     if (!own.there) return;
     for (int c = own.first; c < channels; c += own.step) {
-        load_channels(dy, own.row, c, channels, gradient);
-        load_channels(x, own.row, c, channels, value);
-        load_numbers(gamma, c, channels, factor);
+        load_channels<WHOLE>(dy, own.row, c, channels, gradient);
+        load_channels<WHOLE>(x, own.row, c, channels, value);
+        load_numbers<WHOLE>(gamma, c, channels, factor);
 #pragma unroll
         for (int e = 0; e < WIDTH; e++)
             gradient[e] = scale * (gradient[e] * factor[e] - shift - (value[e] - m) * scale * slope);
-        store_channels(dx, own.row, c, channels, gradient);
+        store_channels<WHOLE>(dx, own.row, c, channels, gradient);
     }
 }
 

@@ -181,7 +181,8 @@ void plans_choose_by_shape(void **)
         for (int math = CUDA_FP32; math <= CUDA_BF16; math++) {
             const cuda_attention_gradient_plan gradient = cuda_plan_attention_gradient(
                 5, 64, 64, 8 * head, 8, 5, 8, 16, 0.125, static_cast<cuda_math>(math));
-            assert_true(gradient.key_gradient.shared_bytes <= 64 << 10);
+            /* No more than a launch gets without asking for it. */
+            assert_true(gradient.key_gradient.shared_bytes <= 48 << 10);
             assert_true(gradient.key_gradient.block[0] <= 256);
         }
 }

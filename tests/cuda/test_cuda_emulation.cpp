@@ -130,7 +130,7 @@ static void limits(void **)
 {
     assert_non_null(launch("part_waits", 1, 1025, 0));
     assert_non_null(launch("part_waits", 0, 32, 0));
-    assert_non_null(launch("part_waits", 1, 32, 100 << 10));
+    assert_non_null(launch("part_waits", 1, 32, (48 << 10) + 1));
 }
 
 /* ---- warps ---- */

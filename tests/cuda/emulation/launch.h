@@ -27,7 +27,7 @@ size_t emulated_kernel_parameter(const emulated_kernel *kernel, size_t index);
 /* Runs the kernel to its end. `arguments` points to one object per parameter, in their order; `grid` and
  * `block` are x, y, z. NULL, or a message that lasts until the thread's next launch: a barrier that
  * not all threads of a block reach, lanes that disagree about an operation of their warp, limits of
- * a device (1024 threads, 99 KiB of dynamic shared memory). */
+ * a device (1024 threads, 48 KiB of dynamic shared memory). */
 const char *emulated_launch(const emulated_kernel *kernel, const unsigned grid[3],
                             const unsigned block[3], size_t shared_bytes, void *const *arguments);
 
