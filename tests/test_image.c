@@ -228,6 +228,24 @@ static void damaged_files_are_survived(void **state)
     free(path);
 }
 
+/* What fuzzing found: a JPEG whose coded pixels end amid a number, in a marker. */
+static void bits_that_run_out_are_survived(void **state)
+{
+    (void)state;
+    struct image image;
+    mvad_error error = {0};
+    const mvad_status status =
+        image_load(MVAD_TEST_DIR "/fuzz/seeds/image/bits_run_out.jpg", &image, &error);
+    if (status) {
+        assert_int_equal(status, MVAD_ERROR_FORMAT);
+        assert_null(image.pixels);
+    } else {
+        assert_int_equal(image.width, 273);
+        assert_int_equal(image.height, 12);
+    }
+    image_free(&image);
+}
+
 static void put32(uint8_t *bytes, uint32_t value)
 {
     for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (8 * i));
@@ -331,6 +349,7 @@ int main(void)
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(cut_off_files_are_refused),
         cmocka_unit_test(damaged_files_are_survived),
+        cmocka_unit_test(bits_that_run_out_are_survived),
         cmocka_unit_test(absurd_sizes_are_refused),
         cmocka_unit_test(huffman_tables_have_at_most_256_codes),
         cmocka_unit_test(packed_data_is_not_unpacked_without_limit),
