@@ -7,6 +7,7 @@
  *   MVAD_EMULATED_MEMORY    bytes of each device
  *   MVAD_EMULATED_FAIL      see stream.h
  */
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,10 +22,10 @@ namespace
 
 enum { MAX_DEVICES = 4 };
 
-Context contexts[MAX_DEVICES] = {{0, false, CUDA_SUCCESS, {}},
-                                 {1, false, CUDA_SUCCESS, {}},
-                                 {2, false, CUDA_SUCCESS, {}},
-                                 {3, false, CUDA_SUCCESS, {}}};
+Context contexts[MAX_DEVICES] = {{0, false, CUDA_SUCCESS, {}, {}, {}},
+                                 {1, false, CUDA_SUCCESS, {}, {}, {}},
+                                 {2, false, CUDA_SUCCESS, {}, {}, {}},
+                                 {3, false, CUDA_SUCCESS, {}, {}, {}}};
 int retained[MAX_DEVICES];
 thread_local std::vector<Context *> stack;
 
@@ -197,7 +198,11 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice device)
         at = allocations.erase(at);
     }
     for (CUstream stream : context->streams) delete stream;
-    *context = {device, false, CUDA_SUCCESS, {}};
+    if (context->error) {
+        for (CUmodule module : context->modules) delete module;
+        for (CUgraphExec executable : context->executables) delete executable;
+    }
+    *context = {device, false, CUDA_SUCCESS, {}, {}, {}};
     return CUDA_SUCCESS;
 }
 
@@ -329,12 +334,15 @@ CUresult cuModuleLoadData(CUmodule *module, const void *image)
     const char *name = text + sizeof magic - 1;
     const std::string prefix(name, strcspn(name, "\n"));
     *module = new CUmod_st{prefix.empty() ? prefix : prefix + ":"};
+    current_context()->modules.push_back(*module);
     return CUDA_SUCCESS;
 }
 
 CUresult cuModuleUnload(CUmodule module)
 {
     BEGIN(cuModuleUnload);
+    std::vector<CUmodule> &modules = current_context()->modules;
+    modules.erase(std::remove(modules.begin(), modules.end(), module), modules.end());
     delete module;
     return CUDA_SUCCESS;
 }

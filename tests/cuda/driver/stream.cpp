@@ -172,6 +172,7 @@ CUresult cuGraphInstantiate(CUgraphExec *executable, CUgraph graph, unsigned lon
 {
     BEGIN(cuGraphInstantiate);
     *executable = new CUgraphExec_st{graph->work};
+    current_context()->executables.push_back(*executable);
     return CUDA_SUCCESS;
 }
 
@@ -189,6 +190,8 @@ CUresult cuGraphExecDestroy(CUgraphExec executable)
 {
     BEGIN(cuGraphExecDestroy);
     context_finish(current_context());
+    std::vector<CUgraphExec> &all = current_context()->executables;
+    all.erase(std::remove(all.begin(), all.end(), executable), all.end());
     delete executable;
     return CUDA_SUCCESS;
 }

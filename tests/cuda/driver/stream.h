@@ -44,6 +44,9 @@ struct Context {
     bool retained;
     CUresult error; /* sticky */
     std::vector<CUstream> streams;
+    /* Those of a context that an error has ended go with it; others are the caller's to give back. */
+    std::vector<CUmodule> modules;
+    std::vector<CUgraphExec> executables;
 };
 
 /* Held by every function of the driver. */
