@@ -208,8 +208,8 @@ static int32_t measure_age(size_t done, size_t total, void *user)
     long *age = user;
     struct stat info;
     struct timespec now;
-    char *path = tree_path(LEFT);
     if (done > 1) return 0;
+    char *path = tree_path(LEFT);
     assert_int_equal(total, 6);
     assert_int_equal(stat(path, &info), 0);
     clock_gettime(CLOCK_REALTIME, &now);
