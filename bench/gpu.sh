@@ -1,29 +1,37 @@
 #!/bin/sh
 # Tests, checks and measures mvad on a machine with a GPU; no network, ten minutes at most.
 #   bench/gpu.sh [OPTION...]               with build/release of this folder, which is built first where it can be
-#   bench/gpu.sh --pack FILE.tar.gz        makes FILE of build/release: programs, tests, golden files and the libraries they
-#                                          need, for a machine that has nothing but the driver, the toolkit and Python
-#   bench/gpu.sh --use FILE.tar.gz [OPTION...]   runs from such a file
+#   bench/gpu.sh --pack FILE.tar.xz [--build DIR]   makes FILE of build/release or DIR: programs, tests, golden files and the
+#                                          libraries they need, for a machine that has nothing but the driver, the toolkit and
+#                                          Python; a build for that machine's architecture alone makes it a quarter as large
+#   bench/gpu.sh --use FILE.tar.xz [OPTION...]   runs from such a file
 #
 # Options:
 #   --device ID       default cuda:0
 #   --out FOLDER      default gpu-results; logs, a JSON file of every measurement, table.md and gpu.json
-#   --reference DIR   with reference/mvad_ref.py and golden/, default ../shared, else shared
+#   --reference DIR   with reference/mvad_ref.py, golden/ and data/photos, default ../shared, else shared
 #   --limit SECONDS   for everything, default 560; what no longer fits is reported as not run
+#   --parts LIST      of tests,quality,speed,sanitizer,torch, default all
 #   --small           a model of a few seconds on a processor, to rehearse this script
+#
+# Tests, trainings for quality and torch.compile's compilation run side by side; measurements have the machine for themselves.
 #
 # MVAD_PYTHON names a Python with torch (default python3); without torch, mvad is measured alone. An OpenCL driver of NVIDIA
 # that no ICD file points to is found by itself.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+build=$root/build/release
 device=cuda:0 out=gpu-results reference='' limit=560 pack='' use='' model=''
+parts=tests,quality,speed,sanitizer,torch
 while [ $# -gt 0 ]; do
     case $1 in
     --device) device=$2; shift ;;
     --out) out=$2; shift ;;
     --reference) reference=$2; shift ;;
     --limit) limit=$2; shift ;;
+    --parts) parts=$2; shift ;;
     --pack) pack=$2; shift ;;
+    --build) build=$2; shift ;;
     --use) use=$2; shift ;;
     --small) model='--backbone resnet18 --size 64 --views 2 --windows 4,4,2 --topk 4,4,2' ;;
     *) echo "gpu.sh: $1: no such option; see the head of this file" >&2; exit 2 ;;
@@ -31,7 +39,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 tests='test_ops test_overlap test_golden test_reference'
-build=$root/build/release
 
 # Everything but the C library itself, which belongs to the machine.
 libraries() {
@@ -48,7 +55,8 @@ if [ -n "$pack" ]; then
     cp -L $(libraries "$build/mvad-bench" "$build/tests/test_ops") "$staging/lib"
     strip --strip-debug "$staging"/bin/* "$staging"/lib/*
     cp -r "$root/tests/golden" "$staging/golden"
-    tar -C "$staging" -czf "$pack" .
+    # Tests hold the library each: with a dictionary of their size they take no more room than one.
+    tar -C "$staging" -cf - . | xz -T1 --lzma2=dict=128MiB > "$pack"
     ls -l "$pack"
     exit 0
 fi
@@ -78,7 +86,7 @@ step() {
 if [ -n "$use" ]; then
     bin=$out/pack/bin
     mkdir -p "$out/pack"
-    tar -C "$out/pack" -xzf "$use"
+    tar -C "$out/pack" -xJf "$use"
     golden=$out/pack/golden
     export LD_LIBRARY_PATH="$out/pack/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 else
@@ -107,12 +115,15 @@ if [ -z "${MVAD_CUBLAS-}" ]; then
     done
     export LD_LIBRARY_PATH
 fi
-# NVIDIA's OpenCL driver, if the system has the library and no ICD file.
-if [ -z "${OCL_ICD_VENDORS-}" ] && ! grep -qs nvidia /etc/OpenCL/vendors/*.icd && { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null |
-    grep -q libnvidia-opencl.so.1; then
-    mkdir -p "$out/icd"
-    echo libnvidia-opencl.so.1 > "$out/icd/nvidia.icd"
-    export OCL_ICD_VENDORS="$out/icd"
+# NVIDIA's OpenCL driver, where no ICD file points to it.
+if [ -z "${OCL_ICD_VENDORS-}" ] && ! grep -qs nvidia /etc/OpenCL/vendors/*.icd; then
+    driver=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | awk '/libnvidia-opencl.so.1/ { print $NF; exit }')
+    [ -n "$driver" ] || driver=$(ls /usr/local/nvidia/lib*/libnvidia-opencl.so.1 2>/dev/null | head -n 1)
+    if [ -n "$driver" ]; then
+        mkdir -p "$out/icd"
+        echo "$driver" > "$out/icd/nvidia.icd"
+        export OCL_ICD_VENDORS="$out/icd"
+    fi
 fi
 
 "$bin/mvad" devices > "$out/devices.txt" 2>&1 || true
@@ -120,59 +131,84 @@ cat "$out/devices.txt"
 "$bin/mvad" info --device "$device" > /dev/null || exit $?
 ! command -v nvidia-smi >/dev/null || nvidia-smi > "$out/nvidia-smi.txt" 2>&1 || true
 
-# ---- tests ----
+part() { case ,$parts, in *,$1,*) ;; *) return 1 ;; esac; }
+has_torch=''
+[ -z "$reference" ] || ! "$python" -c 'import torch' 2>/dev/null || has_torch=1
+torch_device=$(echo "$device" | sed 's/^\(opencl\|cpu\).*/cpu/')
+# torch NAME MODE BATCH REPEATS WARMUP
+torch() {
+    # shellcheck disable=SC2086 # options of a model
+    step "$1" 150 "$python" "$root/bench/compare_torch.py" --reference "$reference" --mode "$2" --device "$torch_device" \
+        --batch "$3" --repeats "$4" --warmup "$5" --save "$out/$1.json" $model
+}
 
-step selftest 60 "$bin/mvad" selftest --device "$device"
-step ops 90 env MVAD_TEST_DEVICE="$device" "$bin/test_ops"
-step overlap 40 env MVAD_TEST_DEVICE="$device" "$bin/test_overlap"
-step golden 60 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$golden" "$bin/test_golden"
-[ -z "$reference" ] || [ -n "$model" ] ||
-    step reference 60 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$reference/golden" "$bin/test_reference"
-opencl=$(awk '/^opencl:/ && /NVIDIA|nvidia/ { print $1; exit }' "$out/devices.txt")
-[ -z "$opencl" ] || step opencl 60 "$bin/mvad" selftest --device "$opencl"
+# ---- tests, and what else is not measured, side by side ----
+
+if part torch && [ "$has_torch" ]; then
+    for batch in 1 8; do torch "compile-$batch" bf16-compile "$batch" 1 1 & done
+fi
+if part tests; then
+    for precision in f32 tf32 f16 bf16; do
+        step "selftest-$precision" 90 "$bin/mvad" selftest --device "$device" --precision "$precision" &
+    done
+    step ops 150 env MVAD_TEST_DEVICE="$device" "$bin/test_ops" &
+    step overlap 60 env MVAD_TEST_DEVICE="$device" "$bin/test_overlap" &
+    step golden 90 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$golden" "$bin/test_golden" &
+    [ -z "$reference" ] || [ "$model" ] ||
+        step reference 90 env MVAD_TEST_DEVICE="$device" MVAD_GOLDEN_DIR="$reference/golden" "$bin/test_reference" &
+    opencl=$(awk '/^opencl:/ && /NVIDIA|nvidia/ { print $1; exit }' "$out/devices.txt")
+    [ -z "$opencl" ] || step opencl 90 "$bin/mvad" selftest --device "$opencl" &
+fi
+if part sanitizer; then # on a small model: two runs, so that one is a captured graph
+    sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
+    small='--backbone resnet18 --size 32 --views 2 --windows 2,2,1 --topk 2,2,1'
+    for tool in memcheck racecheck; do
+        if [ -z "$sanitizer" ]; then
+            echo "$tool not run: there is no compute-sanitizer" | tee -a "$out/steps.txt"
+            continue
+        fi
+        for precision in f32 f16; do
+            # shellcheck disable=SC2086 # options of a model
+            step "$tool-$precision" 120 "$sanitizer" --tool "$tool" --error-exitcode 9 "$bin/mvad-bench" step --train \
+                --batch 1 --repeats 1 --warmup 1 --device "$device" --precision "$precision" $small &
+        done
+    done
+fi
+photos=$reference/data/photos/realiad_256
+if part quality && [ -n "$reference" ] && [ -d "$photos" ]; then # some 200 steps of each precision on photographs
+    for seed in 1 2 3; do
+        for precision in f32 tf32 f16 bf16; do
+            epochs=5
+            [ -z "$model" ] || epochs=1
+            step "train-$precision-$seed" 150 "$bin/mvad" train --data "$reference/data/photos" --backbone resnet18 --size 128 \
+                --batch 2 --epochs "$epochs" --seed "$seed" --precision "$precision" --device "$device" \
+                --out "$out/train-$precision-$seed" &
+        done
+    done
+fi
+wait
 
 # ---- measurements ----
 
-for batch in 1 8; do
-    for work in forward training; do
-        train='' repeats=20
-        [ "$work" = forward ] || train=--train repeats=10
-        [ -z "$model" ] || repeats=2
-        for precision in f32 tf32 f16 bf16; do
-            # shellcheck disable=SC2086 # options of a model
-            step "mvad-$work-$batch-$precision" 40 "$bin/mvad-bench" step --device "$device" --precision "$precision" \
-                --batch "$batch" --repeats "$repeats" --warmup 3 $train --save "$out/mvad-$work-$batch-$precision.json" $model
-        done
-    done
-done
-# ---- sanitizer, on a small model: two runs, so that one is a captured graph ----
-
-sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
-small='--backbone resnet18 --size 32 --views 2 --windows 2,2,1 --topk 2,2,1'
-for tool in memcheck racecheck; do
-    if [ -z "$sanitizer" ]; then
-        echo "$tool not run: there is no compute-sanitizer" | tee -a "$out/steps.txt"
-        continue
-    fi
-    for precision in f32 f16; do
-        # shellcheck disable=SC2086 # options of a model
-        step "$tool-$precision" 60 "$sanitizer" --tool "$tool" --error-exitcode 9 "$bin/mvad-bench" step --train --batch 1 \
-            --repeats 2 --warmup 1 --device "$device" --precision "$precision" $small
-    done
-done
-
-# ---- PyTorch, on the same device ----
-
-if [ -n "$reference" ] && "$python" -c 'import torch' 2>/dev/null; then
+if part speed; then
     for batch in 1 8; do
-        for mode in f32 tf32 bf16 bf16-compile; do
-            # shellcheck disable=SC2086 # options of a model
-            step "torch-$batch-$mode" 60 "$python" "$root/bench/compare_torch.py" --reference "$reference" --mode "$mode" \
-                --device "$(echo "$device" | sed 's/^\(opencl\|cpu\).*/cpu/')" --batch "$batch" --repeats 10 --warmup 3 \
-                --save "$out/torch-$batch-$mode.json" $model
+        for work in forward training; do
+            train='' repeats=20
+            [ "$work" = forward ] || train=--train repeats=10
+            [ -z "$model" ] || repeats=2
+            for precision in f32 tf32 f16 bf16; do
+                # shellcheck disable=SC2086 # options of a model
+                step "mvad-$work-$batch-$precision" 40 "$bin/mvad-bench" step --device "$device" --precision "$precision" --ops \
+                    --batch "$batch" --repeats "$repeats" --warmup 3 $train --save "$out/mvad-$work-$batch-$precision.json" $model
+            done
         done
     done
-else
+fi
+if part torch && [ "$has_torch" ]; then
+    for batch in 1 8; do
+        for mode in f32 tf32 bf16 bf16-compile; do torch "torch-$batch-$mode" "$mode" "$batch" 10 3; done
+    done
+elif part torch; then
     echo 'torch not run: no Python with torch, or no reference' | tee -a "$out/steps.txt"
 fi
 "$python" "$root/bench/gpu_table.py" "$out"

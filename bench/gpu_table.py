@@ -7,6 +7,7 @@ A share of the matrix product's rate is of that in the same precision: mvad's ow
 import json
 import os
 import re
+import statistics
 import sys
 
 MEGA = 1e6
@@ -81,6 +82,38 @@ def table(rows):
     return lines
 
 
+def losses_of(folder):
+    """Losses of each training run: {(precision, seed): [loss of step 1, ..]}."""
+    runs = {}
+    for name in sorted(os.listdir(folder)):
+        match = re.fullmatch(r"train-(\w+)-(\d+)", name)
+        log = os.path.join(folder, name, "log.jsonl")
+        if match and os.path.exists(log):
+            with open(log) as file:
+                lines = [json.loads(line) for line in file]
+            runs[match.groups()] = [line["loss"] for line in lines if "loss" in line and "step" in line]
+    return runs
+
+
+def quality(folder):
+    """How the loss of each precision differs from f32's, over steps 151 to 200 of the same seeds."""
+    first, last = 150, 200
+    runs = losses_of(folder)
+    lines = []
+    for precision in ("tf32", "f16", "bf16"):
+        seeds = sorted(s for p, s in runs if p == precision and ("f32", s) in runs)
+        ratios = [statistics.mean(runs[precision, s][first:last]) / statistics.mean(runs["f32", s][first:last]) - 1
+                  for s in seeds if min(len(runs[p, s]) for p in (precision, "f32")) >= last]
+        if ratios:
+            lines.append(f"training in {precision}: loss of steps {first + 1} to {last} beside f32's, seeds {', '.join(seeds)}: "
+                         + ", ".join(f"{100 * r:+.2f} %" for r in ratios) + f"; mean {100 * statistics.mean(ratios):+.2f} %")
+    if ("f32", "1") in runs:
+        means = [statistics.mean(r[first:last]) for (p, _), r in runs.items() if p == "f32" and len(r) >= last]
+        if len(means) > 1:
+            lines.append(f"f32 from seed to seed: {100 * (max(means) / min(means) - 1):.2f} % between the least and the most")
+    return lines
+
+
 def main():
     folder = sys.argv[1]
     mine = load(folder, r"mvad-(forward|training)-(\d+)-(\w+)\.json")
@@ -88,10 +121,10 @@ def main():
     rows = rows_of(mine, torch)
     with open(os.path.join(folder, "steps.txt")) as file:
         steps = file.read().splitlines()
-    comparison = compared(rows)
+    comparison = compared(rows) + quality(folder)
     device = next((m["device"] for m in mine.values()), None)
     title = f"{device['name']} ({device['details']})" if device else "nothing was measured"
-    text = "\n".join([f"# {title}", "", *table(rows), "", *comparison, "", "Steps:", "", *(f"- {s}" for s in steps)])
+    text = "\n".join([f"# {title}", "", *table(rows), "", *(f"- {c}" for c in comparison), "", "Steps:", "", *(f"- {s}" for s in steps)])
     with open(os.path.join(folder, "table.md"), "w") as file:
         print(text, file=file)
     with open(os.path.join(folder, "gpu.json"), "w") as file:
