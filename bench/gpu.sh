@@ -178,7 +178,7 @@ photos=$reference/data/photos/realiad_256
 if part quality && [ -n "$reference" ] && [ -d "$photos" ]; then # some 200 steps of each precision on photographs
     for seed in 1 2 3; do
         for precision in f32 tf32 f16 bf16; do
-            epochs=5
+            epochs=10
             [ -z "$model" ] || epochs=1
             step "train-$precision-$seed" 150 "$bin/mvad" train --data "$reference/data/photos" --backbone resnet18 --size 128 \
                 --batch 2 --epochs "$epochs" --seed "$seed" --precision "$precision" --device "$device" \
