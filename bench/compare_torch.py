@@ -174,6 +174,7 @@ def main():
     net = reference.MVAD(options.backbone, tuple(options.windows), tuple(options.topk), options.projection,
                          options.route_projection, options.views).to(device)
     images = torch.rand(options.batch * options.views, 3, options.size, options.size) * 4 - 2
+    torch.set_default_device(device)  # where the reference draws its dropout
     name = options.mode.replace("-compile", "")
     dtype = {"f32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[name]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name != "f32"
