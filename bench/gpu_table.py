@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The table of bench/gpu.sh: python gpu_table.py FOLDER reads its JSON files and steps.txt, writes table.md and gpu.json there.
 
-A share of the matrix product's rate is of that in the same precision: mvad's own for f32, PyTorch's for the others where it was measured
-(mvad measures its yardstick in float). The share of bandwidth is that of the bytes a step moves, as mvad counts them.
+A share of the matrix product's rate is of cuBLAS's in the same precision, as mvad measured it in the same run; on
+OpenCL, of what that backend has for a product. The share of bandwidth is that of the bytes a step moves, as mvad counts them.
 """
 import json
 import os
@@ -31,18 +31,21 @@ def share(part, whole):
     return f"{100 * part / whole:.0f} %" if part and whole else ""
 
 
+def is_ours(row):
+    return row["program"].startswith("mvad")
+
+
 def rows_of(mine, torch):
-    rates = {mode.replace("-compile", ""): t["gemm_macs_per_second"] for (_, mode), t in torch.items()}
     rows = []
-    for (work, batch, precision), m in mine.items():
+    for (program, work, batch, precision), m in mine.items():
         seconds = m["seconds_median"]
-        gemm = m["gemm_macs_per_second"] if precision == "f32" else rates.get(precision)
+        gemm = m.get("gemm_macs_per_second")
         copy = m.get("copy_bytes_per_second")
         rows.append({
-            "work": work, "batch": int(batch), "program": "mvad", "mode": precision, "seconds": seconds,
+            "work": work, "batch": int(batch), "program": {"mvad": "mvad", "opencl": "mvad, OpenCL"}[program], "mode": precision, "seconds": seconds,
             "samples_per_second": int(batch) / seconds, "memory_bytes": m.get("device_peak_bytes") or m.get("planned_bytes"),
-            "share_of_gemm": m["cost"]["macs_executed"] * int(batch) / seconds / gemm if gemm else None,
-            "share_of_bandwidth": m["cost"]["traffic_bytes"] * int(batch) / seconds / copy if copy else None,
+            "share_of_gemm": m["cost"]["macs_executed"] / seconds / gemm if gemm else None,
+            "share_of_bandwidth": m["cost"]["traffic_bytes"] / seconds / copy if copy else None,
         })
     for (batch, mode), t in torch.items():
         for result in t["results"]:
@@ -51,7 +54,7 @@ def rows_of(mine, torch):
                 "seconds": result["seconds_median"], "samples_per_second": int(batch) / result["seconds_median"],
                 "memory_bytes": result["device_peak_bytes"], "share_of_gemm": None, "share_of_bandwidth": None,
             })
-    rows.sort(key=lambda r: (r["work"], r["batch"], r["program"] != "mvad", r["seconds"]))
+    rows.sort(key=lambda r: (r["work"], r["batch"], not is_ours(r), r["seconds"]))
     return rows
 
 
@@ -60,7 +63,7 @@ def compared(rows):
     lines = []
     for key in sorted({(r["work"], r["batch"]) for r in rows}):
         of = [r for r in rows if (r["work"], r["batch"]) == key]
-        mine, theirs = ([r for r in of if (r["program"] == "mvad") == own] for own in (True, False))
+        mine, theirs = ([r for r in of if is_ours(r) == own] for own in (True, False))
         if not mine or not theirs:
             continue
         a, b = min(mine, key=lambda r: r["seconds"]), min(theirs, key=lambda r: r["seconds"])
@@ -116,7 +119,7 @@ def quality(folder):
 
 def main():
     folder = sys.argv[1]
-    mine = load(folder, r"mvad-(forward|training)-(\d+)-(\w+)\.json")
+    mine = load(folder, r"(mvad|opencl)-(forward|training)-(\d+)-(\w+)\.json")
     torch = load(folder, r"torch-(\d+)-([\w-]+)\.json")
     rows = rows_of(mine, torch)
     with open(os.path.join(folder, "steps.txt")) as file:

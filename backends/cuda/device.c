@@ -274,6 +274,27 @@ static void cuda_free(void *state, void *buffer)
     cuda_leave(device);
 }
 
+static mvad_status cuda_alloc_host(void *state, size_t bytes, void **memory, mvad_error *error)
+{
+    struct cuda_device *device = state;
+    *memory = NULL;
+    mvad_status status = cuda_enter(device, error);
+    if (status) return status;
+    const CUresult code = device->driver->cuMemAllocHost(memory, bytes);
+    cuda_leave(device);
+    if (!code) return MVAD_OK;
+    *memory = NULL;
+    return cuda_fail(device, "page-locked memory of the host", code, error);
+}
+
+static void cuda_free_host(void *state, void *memory)
+{
+    struct cuda_device *device = state;
+    if (cuda_enter(device, NULL)) return; /* the memory of a dead context goes with it */
+    device->driver->cuMemFreeHost(memory);
+    cuda_leave(device);
+}
+
 static mvad_status cuda_write(void *state, void *buffer, size_t offset, const void *data,
                               size_t bytes, mvad_error *error)
 {
@@ -317,6 +338,8 @@ const struct backend cuda_backend = {
     .write = cuda_write,
     .read = cuda_read,
     .stage = cuda_stage,
+    .alloc_host = cuda_alloc_host,
+    .free_host = cuda_free_host,
     .query = cuda_query,
     .bind = cuda_bind,
     .unbind = cuda_unbind,

@@ -112,30 +112,45 @@ static mvad_status capture(struct cuda_device *device, struct bound_graph *bound
     return status;
 }
 
+/* An event before every launch and one behind the last. The host does not wait in between: a launch on an idle
+ * device would count the time it takes to get there. */
+static CUresult record_steps(struct cuda_device *device, const struct bound_graph *bound,
+                             CUevent *event, mvad_status *status, mvad_error *error)
+{
+    const struct cuda_driver *driver = device->driver;
+    CUresult code = CUDA_SUCCESS;
+    for (size_t i = 0; i <= bound->steps.count && !code && !*status; i++) {
+        code = driver->cuEventCreate(&event[i], CU_EVENT_DEFAULT);
+        if (code) event[i] = NULL;
+    }
+    for (size_t i = 0; i < bound->steps.count && !code && !*status; i++) {
+        code = driver->cuEventRecord(event[i], device->stream);
+        if (!code) *status = run_step(device, device->stream, bound, &bound->steps.step[i], error);
+    }
+    if (!code && !*status) code = driver->cuEventRecord(event[bound->steps.count], device->stream);
+    if (!code && !*status) code = driver->cuEventSynchronize(event[bound->steps.count]);
+    return code;
+}
+
 static mvad_status run_profiled(struct cuda_device *device, const struct bound_graph *bound,
                                 const struct run_profile *profile, mvad_error *error)
 {
     const struct cuda_driver *driver = device->driver;
-    CUevent event[2] = {NULL, NULL};
+    const size_t count = bound->steps.count;
     mvad_status status = MVAD_OK;
-    CUresult code = CUDA_SUCCESS;
-    for (int i = 0; i < 2 && !code; i++) code = driver->cuEventCreate(&event[i], CU_EVENT_DEFAULT);
+    CUevent *event = calloc(count + 1, sizeof *event);
+    if (!event) return error_out_of_memory(error, "profile", (count + 1) * sizeof *event);
+    CUresult code = record_steps(device, bound, event, &status, error);
     for (size_t n = 0; n < bound->graph->node_count; n++) profile->node_seconds[n] = 0;
-    for (size_t i = 0; i < bound->steps.count && !status && !code; i++) {
+    for (size_t i = 0; i < count && !status && !code; i++) {
         float milliseconds = 0;
-        const struct cuda_step *step = &bound->steps.step[i];
-        code = driver->cuEventRecord(event[0], device->stream);
-        if (code) break;
-        status = run_step(device, device->stream, bound, step, error);
-        if (status) break;
-        code = driver->cuEventRecord(event[1], device->stream);
-        if (!code) code = driver->cuEventSynchronize(event[1]);
-        if (!code) code = driver->cuEventElapsedTime(&milliseconds, event[0], event[1]);
-        profile->node_seconds[step->node] += (double)milliseconds * 1e-3;
+        code = driver->cuEventElapsedTime(&milliseconds, event[i], event[i + 1]);
+        profile->node_seconds[bound->steps.step[i].node] += (double)milliseconds * 1e-3;
     }
-    if (code) status = cuda_fail(device, "running with a profile", code, error);
-    for (int i = 0; i < 2; i++)
+    if (code && !status) status = cuda_fail(device, "running with a profile", code, error);
+    for (size_t i = 0; i <= count; i++)
         if (event[i]) driver->cuEventDestroy(event[i]);
+    free(event);
     return status;
 }
 

@@ -41,6 +41,10 @@ struct backend {
     mvad_status (*stage)(void *device, void *buffer, size_t offset, const void *data, size_t bytes,
                          mvad_error *error);
 
+    /* Host memory that `write` and `stage` copy from at the bus's full rate (page-locked). NULL: all is the same. */
+    mvad_status (*alloc_host)(void *device, size_t bytes, void **memory, mvad_error *error);
+    void (*free_host)(void *device, void *memory);
+
     /* Whether the device can run this node, with the reason in `error` where not, and the scratch
      * memory it will need. */
     mvad_status (*query)(void *device, const struct graph *graph, const struct node *node,

@@ -1,6 +1,7 @@
 #include "core/graph/executor.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ struct executor {
     struct plan plan;
     void *segments[SEGMENT_COUNT];
     void *program;
+    void *staging; /* of the device's host memory, or of ours */
+    size_t staging_bytes;
     bool running; /* started and not waited for */
     bool staged;  /* the device holds values for the next run */
 };
@@ -102,10 +105,47 @@ mvad_status executor_create(mvad_device *device, struct graph *graph, struct exe
     return MVAD_OK;
 }
 
+static void free_staging(struct executor *executor)
+{
+    const struct mvad_device *device = executor->device;
+    if (!executor->staging) return;
+    if (device->backend->free_host)
+        device->backend->free_host(device->state, executor->staging);
+    else
+        free(executor->staging);
+    executor->staging = NULL;
+    executor->staging_bytes = 0;
+}
+
+mvad_status executor_staging(struct executor *executor, size_t bytes, void **memory,
+                             mvad_error *error)
+{
+    const struct mvad_device *device = executor->device;
+    mvad_status status = MVAD_OK;
+    if (executor->staging_bytes < bytes) {
+        free_staging(executor);
+        if (device->backend->alloc_host)
+            status = device->backend->alloc_host(device->state, bytes, &executor->staging, error);
+        else if (!(executor->staging = memory_allocate(bytes)))
+            status = error_out_of_memory(error, "images", bytes);
+        if (!status) executor->staging_bytes = bytes;
+    }
+    *memory = executor->staging;
+    return status;
+}
+
+int executor_host_threads(const struct executor *executor)
+{
+    mvad_device_info info = {0};
+    executor->device->backend->describe(executor->device->state, &info);
+    return info.threads ? info.threads : omp_get_max_threads();
+}
+
 void executor_destroy(struct executor *executor)
 {
     if (!executor) return;
     struct mvad_device *device = executor->device;
+    free_staging(executor);
     if (executor->program) device->backend->unbind(device->state, executor->program);
     for (int s = 0; s < SEGMENT_COUNT; s++) {
         if (!executor->segments[s]) continue;

@@ -46,6 +46,14 @@ mvad_status executor_read_mirror(struct executor *executor, enum segment segment
 mvad_status executor_write_mirror(struct executor *executor, enum segment segment,
                                   value_id parameter, const double *data, mvad_error *error);
 
+/* Host memory of `bytes` bytes that the device copies from fastest, for executor_write and executor_stage. It is the
+ * executor's, and the same at every call with as many bytes or fewer. */
+mvad_status executor_staging(struct executor *executor, size_t bytes, void **memory,
+                             mvad_error *error);
+
+/* Threads of the host that prepare what the executor is given: those of its device, or one a core. */
+int executor_host_threads(const struct executor *executor);
+
 /* Like executor_write, for what the next run reads, also while a run is under way: the copy goes on
  * beside it where the device can, and does not disturb it. `data` may be reused on return. */
 mvad_status executor_stage(struct executor *executor, value_id id, const void *data,

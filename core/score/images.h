@@ -4,9 +4,9 @@
 
 #include "core/graph/executor.h"
 
-/* Gives the next run `images` (N,C,H,W) for the value `id` (N,H,W,C) through `staging`, value_bytes of
- * it long; as executor_stage does, also while a run is under way. */
-mvad_status images_stage(struct executor *executor, value_id id, const float *images, void *staging,
+/* Gives the next run `images` (N,C,H,W) for the value `id` (N,H,W,C), as executor_stage does, also while a run is under
+ * way. */
+mvad_status images_stage(struct executor *executor, value_id id, const float *images,
                          mvad_error *error);
 
 /* Reads the value `id` (N,H,W,C) as float (N,C,H,W). */

@@ -18,7 +18,6 @@ struct mvad_session {
     int32_t samples, views;
     value_id images;
     value_id outputs[MVAD_OUTPUT_COUNT]; /* VALUE_NONE for the sample score, which the host computes */
-    void *staging;                       /* one batch of images in the graph's layout and type */
     bool has_images, has_run;
 };
 
@@ -40,9 +39,9 @@ static mvad_status find_values(mvad_session *session, mvad_error *error)
     for (int i = 0; i < MVAD_OUTPUT_COUNT; i++)
         session->outputs[i] =
             i == MVAD_OUTPUT_SAMPLE_SCORE ? VALUE_NONE : graph_find(graph, names[i]);
-    size_t bytes = value_bytes(&graph->values[session->images]);
-    session->staging = memory_allocate(bytes);
-    return session->staging ? MVAD_OK : error_out_of_memory(error, "images", bytes);
+    void *staging; /* made now, so that no run fails for want of it */
+    return executor_staging(session->executor, value_bytes(&graph->values[session->images]),
+                            &staging, error);
 }
 
 mvad_status mvad_session_create(const mvad_model *model, mvad_device *device,
@@ -88,8 +87,7 @@ mvad_status mvad_session_stage(mvad_session *session, const float *images, mvad_
 {
     if (!session || !images)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "session or images are NULL");
-    mvad_status status =
-        images_stage(session->executor, session->images, images, session->staging, error);
+    mvad_status status = images_stage(session->executor, session->images, images, error);
     session->has_images |= !status;
     return status;
 }
@@ -183,8 +181,7 @@ mvad_status mvad_session_profile(mvad_session *session, const float *images,
 {
     if (!session || !images || !visit)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "an argument is NULL");
-    mvad_status status =
-        images_stage(session->executor, session->images, images, session->staging, error);
+    mvad_status status = images_stage(session->executor, session->images, images, error);
     return status ? status : profile_run(session->executor, visit, user, error);
 }
 
@@ -193,6 +190,5 @@ void mvad_session_destroy(mvad_session *session)
     if (!session) return;
     executor_destroy(session->executor);
     parameter_table_free(&session->table);
-    free(session->staging);
     free(session);
 }

@@ -25,8 +25,7 @@ struct estimate {
     size_t *order; /* training images, shuffled: indices of the data set's views */
     size_t batches, batch_images;
     uint8_t *pixels;
-    float *batch; /* (batch_images, 3, S, S) */
-    void *staging;
+    float *batch;           /* (batch_images, 3, S, S) */
     double *sums, *squares; /* over the batches, of every parameter's elements at its offset */
 };
 
@@ -76,10 +75,9 @@ static mvad_status prepare(struct estimate *e, mvad_device *device, const struct
     e->images = graph_find(executor_graph(e->executor), "images");
     e->pixels = malloc(pixels);
     e->batch = memory_allocate(e->batch_images * pixels * sizeof *e->batch);
-    e->staging = memory_allocate(value_bytes(&executor_graph(e->executor)->values[e->images]));
     e->sums = calloc(1, sums);
     e->squares = calloc(1, sums);
-    if (!e->pixels || !e->batch || !e->staging || !e->sums || !e->squares)
+    if (!e->pixels || !e->batch || !e->sums || !e->squares)
         return error_out_of_memory(error, "training images",
                                    e->batch_images * pixels * sizeof *e->batch + 2 * sums);
     return MVAD_OK;
@@ -96,7 +94,7 @@ static mvad_status run_batch(struct estimate *e, const struct dataset *dataset, 
         if (!status)
             load_normalize(e->pixels, size, e->batch + i * 3 * (size_t)size * (size_t)size);
     }
-    if (!status) status = images_stage(e->executor, e->images, e->batch, e->staging, error);
+    if (!status) status = images_stage(e->executor, e->images, e->batch, error);
     return status ? status : executor_run(e->executor, NULL, error);
 }
 
@@ -182,7 +180,6 @@ mvad_status mvad_model_estimate_teacher_norms(mvad_model *model, mvad_device *de
     free(e.order);
     free(e.pixels);
     free(e.batch);
-    free(e.staging);
     free(e.sums);
     free(e.squares);
     return status ? status : error_clear(error);

@@ -24,7 +24,6 @@ struct mvad_trainer {
     struct loss_scale scale;
     double gradient_scale; /* of the last step */
     value_id images, hyper, random, loss_scale, loss, gradient_norm;
-    void *staging; /* one batch of images in the graph's layout and type */
     bool has_images, started;
 };
 
@@ -69,9 +68,9 @@ static mvad_status find_values(mvad_trainer *trainer, mvad_error *error)
     trainer->loss_scale = graph_find(graph, "loss_scale"); /* VALUE_NONE but for F16 */
     trainer->loss = graph_find(graph, "loss");
     trainer->gradient_norm = graph_find(graph, "gradient_norm");
-    size_t bytes = value_bytes(&graph->values[trainer->images]);
-    trainer->staging = memory_allocate(bytes);
-    return trainer->staging ? MVAD_OK : error_out_of_memory(error, "images", bytes);
+    void *staging; /* made now, so that no step fails for want of it */
+    return executor_staging(trainer->executor, value_bytes(&graph->values[trainer->images]),
+                            &staging, error);
 }
 
 mvad_status mvad_trainer_create(const mvad_model *model, mvad_device *device,
@@ -147,8 +146,7 @@ mvad_status mvad_trainer_stage(mvad_trainer *trainer, const float *images, mvad_
 {
     if (!trainer || !images)
         return error_set(error, MVAD_ERROR_INVALID_ARGUMENT, "trainer or images are NULL");
-    mvad_status status =
-        images_stage(trainer->executor, trainer->images, images, trainer->staging, error);
+    mvad_status status = images_stage(trainer->executor, trainer->images, images, error);
     trainer->has_images |= !status;
     return status;
 }
@@ -347,6 +345,5 @@ void mvad_trainer_destroy(mvad_trainer *trainer)
     if (!trainer) return;
     executor_destroy(trainer->executor);
     parameter_table_free(&trainer->table);
-    free(trainer->staging);
     free(trainer);
 }
