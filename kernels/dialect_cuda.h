@@ -21,6 +21,10 @@ static inline long long __double_as_longlong(double value)
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
+static inline void __stwb(uint4 *to, uint4 value)
+{
+    *to = value;
+}
 static inline unsigned long min(unsigned long a, unsigned long b)
 {
     return a < b ? a : b;

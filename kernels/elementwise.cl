@@ -1,17 +1,29 @@
-/* Addition, ReLU and its gradient, constants, dropout. One work item an element, but for dropout: one
- * a block of four random numbers. */
+/* Addition, ReLU and its gradient, rounding, constants, dropout. One work item a run of elements (runs.h). All reads of a
+ * work item stand before its writes: an output may be an input. */
 
-/* y = act(a + b). Dimension 0: element of an image, dimension 1: image; b has one image where
+static inline void add_run(real sum[RUN], const real addend[RUN], int relu)
+{
+    UNROLL for (int e = 0; e < RUN; e++) {
+        sum[e] += addend[e];
+        if (relu) sum[e] = rectify(sum[e]);
+    }
+}
+
+/* y = act(a + b). Dimension 0: run of an image, dimension 1: image; b has one image where
  * `broadcast` is set. y may be a, or b where that is not broadcast. */
 __kernel void add(INPUT(a), INPUT(b), OUTPUT(y), ulong image_elements, int broadcast, int relu)
 {
     BEGIN(a);
     BEGIN(b);
     BEGIN(y);
-    const size_t i = get_global_id(0), at = get_global_id(1) * image_elements + i;
+    const size_t i = get_global_id(0) * RUN, at = get_global_id(1) * image_elements + i;
     if (i >= image_elements) return;
-    const real sum = LOAD(a, at) + LOAD(b, broadcast ? i : at);
-    STORE(y, at, relu ? rectify(sum) : sum);
+    const int there = RUN_LENGTH(i, image_elements);
+    real sum[RUN], addend[RUN];
+    load_run(sum, a, at, there);
+    load_run(addend, b, broadcast ? i : at, there);
+    add_run(sum, addend, relu);
+    store_run(y, at, sum, there);
 }
 
 /* The same of values of the wide type. */
@@ -21,18 +33,27 @@ __kernel void add_wide(INPUT_OF(real, a), INPUT_OF(real, b), OUTPUT_OF(real, y),
     BEGIN(a);
     BEGIN(b);
     BEGIN(y);
-    const size_t i = get_global_id(0), at = get_global_id(1) * image_elements + i;
+    const size_t i = get_global_id(0) * RUN, at = get_global_id(1) * image_elements + i;
     if (i >= image_elements) return;
-    const real sum = a[at] + b[broadcast ? i : at];
-    y[at] = relu ? rectify(sum) : sum;
+    const int there = RUN_LENGTH(i, image_elements);
+    real sum[RUN], addend[RUN];
+    load_real_run(sum, a, at, there);
+    load_real_run(addend, b, broadcast ? i : at, there);
+    add_run(sum, addend, relu);
+    store_real_run(y, at, sum, there);
 }
 
 __kernel void relu(INPUT(x), OUTPUT(y), ulong count)
 {
     BEGIN(x);
     BEGIN(y);
-    const size_t i = get_global_id(0);
-    if (i < count) STORE(y, i, rectify(LOAD(x, i)));
+    const size_t i = get_global_id(0) * RUN;
+    if (i >= count) return;
+    const int there = RUN_LENGTH(i, count);
+    real value[RUN];
+    load_run(value, x, i, there);
+    UNROLL for (int e = 0; e < RUN; e++) value[e] = rectify(value[e]);
+    store_run(y, i, value, there);
 }
 
 __kernel void relu_grad(INPUT(dy), INPUT(y), OUTPUT(dx), ulong count)
@@ -40,20 +61,29 @@ __kernel void relu_grad(INPUT(dy), INPUT(y), OUTPUT(dx), ulong count)
     BEGIN(dy);
     BEGIN(y);
     BEGIN(dx);
-    const size_t i = get_global_id(0);
+    const size_t i = get_global_id(0) * RUN;
     if (i >= count) return;
-    const real gradient = LOAD(dy, i);
-    STORE(dx, i, LOAD(y, i) > 0 ? gradient : 0);
+    const int there = RUN_LENGTH(i, count);
+    real gradient[RUN], value[RUN];
+    load_run(gradient, dy, i, there);
+    load_run(value, y, i, there);
+    UNROLL for (int e = 0; e < RUN; e++) gradient[e] = value[e] > 0 ? gradient[e] : 0;
+    store_run(dx, i, gradient, there);
 }
 
 __kernel void narrow(INPUT_OF(real, x), OUTPUT(y), ulong count)
 {
     BEGIN(x);
     BEGIN(y);
-    const size_t i = get_global_id(0);
-    if (i < count) STORE(y, i, x[i]);
+    const size_t i = get_global_id(0) * RUN;
+    if (i >= count) return;
+    const int there = RUN_LENGTH(i, count);
+    real value[RUN];
+    load_real_run(value, x, i, there);
+    store_run(y, i, value, there);
 }
 
+/* One work item an element. */
 __kernel void fill(OUTPUT_OF(real, y), ulong count, real value)
 {
     BEGIN(y);
@@ -92,19 +122,25 @@ static inline real keep(real x, uint bits, uint threshold, real scale)
     return bits >= threshold ? x * scale : 0;
 }
 
-/* threshold: elements whose 24 bits are below it are dropped. */
+/* threshold: elements whose 24 bits are below it are dropped. A run is one or two blocks of random numbers. */
 __kernel void dropout(INPUT(x), INPUT_OF(uint, random), OUTPUT(y), ulong count, uint salt,
                       uint threshold, real scale)
 {
     BEGIN(x);
     BEGIN(random);
     BEGIN(y);
-    const size_t block = get_global_id(0), i = 4 * block;
+    const size_t i = get_global_id(0) * RUN;
     if (i >= count) return;
-    uint bits[4];
-    random_bits(bits, random, salt, block);
-    UNROLL for (int j = 0; j < 4; j++)
-        if (i + j < count) STORE(y, i + j, keep(LOAD(x, i + j), bits[j], threshold, scale));
+    const int there = RUN_LENGTH(i, count);
+    real value[RUN];
+    load_run(value, x, i, there);
+    UNROLL for (int first = 0; first < RUN; first += 4) {
+        uint bits[4];
+        random_bits(bits, random, salt, (i + first) / 4);
+        UNROLL for (int j = 0; j < 4; j++)
+            value[first + j] = keep(value[first + j], bits[j], threshold, scale);
+    }
+    store_run(y, i, value, there);
 }
 
 /* All elements of an image share a number. Dimension 1: the image. */
@@ -114,10 +150,17 @@ __kernel void drop_path(INPUT(x), INPUT_OF(uint, random), OUTPUT(y), ulong image
     BEGIN(x);
     BEGIN(random);
     BEGIN(y);
-    const size_t i = get_global_id(0), image = get_global_id(1);
+    const size_t i = get_global_id(0) * RUN, image = get_global_id(1);
     if (i >= image_elements) return;
-    uint bits[4];
-    random_bits(bits, random, salt, image / 4);
+    const int there = RUN_LENGTH(i, image_elements);
     const size_t at = image * image_elements + i;
-    STORE(y, at, keep(LOAD(x, at), bits[image % 4], threshold, scale));
+    uint bits[4];
+    real value[RUN];
+    load_run(value, x, at, there);
+    random_bits(bits, random, salt, image / 4);
+    uint own = bits[0];
+    UNROLL for (int j = 1; j < 4; j++)
+        if (image % 4 == j) own = bits[j];
+    UNROLL for (int e = 0; e < RUN; e++) value[e] = keep(value[e], own, threshold, scale);
+    store_run(y, at, value, there);
 }

@@ -11,6 +11,8 @@
 #define LANES 1
 #include "lanes.h"
 
+#include "runs.h"
+
 #include "conv.h"
 
 namespace elementwise_file

@@ -13,6 +13,17 @@ size_t launch_stored_bytes(const struct launch_call *call)
     return dtype_bytes(call->graph->real);
 }
 
+/* As RUN in kernels/runs.h. */
+static int64_t run_length(const struct launch_call *call)
+{
+    return launch_stored_bytes(call) == 2 ? 8 : 4;
+}
+
+int64_t launch_runs(const struct launch_call *call, int64_t elements)
+{
+    return divide_up(elements, run_length(call));
+}
+
 int launch_lanes(const struct launch_call *call, int64_t channels)
 {
     return call->device->processor && channels % 8 == 0 ? 8 : 1;
@@ -132,9 +143,12 @@ static size_t group_width(struct launch_call *call, size_t most)
 
 static void launch_rows_of(struct launch_call *call, int dimensions, int64_t x, int64_t y, int64_t z)
 {
-    enum { WIDTH = 64 };
+    enum { LEAST_WIDTH = 64, GPU_WIDTH = 256 };
     if (call->status) return;
-    size_t width = group_width(call, WIDTH);
+    /* A GPU starts only so many groups in a time: large ones, but few idle items at the end of a row. */
+    size_t width = group_width(call, call->device->processor ? LEAST_WIDTH : GPU_WIDTH);
+    while (width > LEAST_WIDTH && size_align((size_t)x, width) - (size_t)x > (size_t)x / 8)
+        width /= 2;
     while (width > 1 && width / 2 >= (size_t)x) width /= 2;
     const size_t global[3] = {(size_t)x, (size_t)y, (size_t)z}, local[3] = {width, 1, 1};
     launch_groups(call, dimensions, global, local);

@@ -150,6 +150,9 @@ struct launch_operand launch_scratch_operand(struct launch_call *call, size_t of
 size_t launch_real_bytes(const struct launch_call *call);
 size_t launch_stored_bytes(const struct launch_call *call);
 
+/* Runs of so many elements, of which a work item of the kernels on runs.h computes one. */
+int64_t launch_runs(const struct launch_call *call, int64_t elements);
+
 /* 8 where the device is a processor and the channels come in eights, else 1. */
 int launch_lanes(const struct launch_call *call, int64_t channels);
 

@@ -15,7 +15,7 @@ static void add_emit(struct launch_call *call)
     launch_ulong(call, period);
     launch_int(call, period != count);
     launch_int(call, call->params->add.relu);
-    launch_3d(call, period, period ? count / period : 0, 1);
+    launch_3d(call, launch_runs(call, period), period ? count / period : 0, 1);
 }
 
 const struct launch_op launch_add = {.emit = add_emit};
@@ -27,7 +27,7 @@ static void relu_emit(struct launch_call *call)
     launch_value(call, call->in[0]);
     launch_value(call, call->out[0]);
     launch_ulong(call, count);
-    launch_1d(call, count);
+    launch_1d(call, launch_runs(call, count));
 }
 
 const struct launch_op launch_relu = {.emit = relu_emit};
@@ -40,7 +40,7 @@ static void relu_grad_emit(struct launch_call *call)
     launch_value(call, call->in[1]);
     launch_value(call, call->out[0]);
     launch_ulong(call, count);
-    launch_1d(call, count);
+    launch_1d(call, launch_runs(call, count));
 }
 
 const struct launch_op launch_relu_grad = {.emit = relu_grad_emit};
@@ -52,7 +52,7 @@ static void narrow_emit(struct launch_call *call)
     launch_value(call, call->in[0]);
     launch_value(call, call->out[0]);
     launch_ulong(call, count);
-    launch_1d(call, count);
+    launch_1d(call, launch_runs(call, count));
 }
 
 const struct launch_op launch_narrow = {.emit = narrow_emit};
@@ -90,9 +90,9 @@ static void dropout_emit(struct launch_call *call)
     launch_int(call, (int64_t)ceil(params->p * 0x1p24));
     launch_real(call, 1 / (1 - params->p));
     if (params->per_image)
-        launch_3d(call, image, call->out[0]->dim[0], 1);
+        launch_3d(call, launch_runs(call, image), call->out[0]->dim[0], 1);
     else
-        launch_1d(call, divide_up(count, 4));
+        launch_1d(call, launch_runs(call, count));
 }
 
 const struct launch_op launch_dropout = {.supports = dropout_supports, .emit = dropout_emit};

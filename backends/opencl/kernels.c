@@ -11,6 +11,7 @@
 
 EMBED("dialect", "dialect.h");
 EMBED("lanes", "lanes.h");
+EMBED("runs", "runs.h");
 EMBED("conv", "conv.h");
 EMBED("elementwise", "elementwise.cl");
 EMBED("maps", "maps.cl");

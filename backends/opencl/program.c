@@ -13,6 +13,7 @@
 #define SOURCE(name) extern const char mvad_kernel_##name[] __attribute__((visibility("hidden")));
 SOURCE(dialect)
 SOURCE(lanes)
+SOURCE(runs)
 SOURCE(conv)
 SOURCE(elementwise)
 SOURCE(maps)
@@ -25,12 +26,13 @@ SOURCE(conv_tiled)
 SOURCE(conv_parts)
 #undef SOURCE
 
-enum { HEADERS = 3, PIECES = HEADERS + 1, MAX_OPTIONS = 320, MAX_PATH = 4096 };
+enum { HEADERS = 4, PIECES = HEADERS + 1, MAX_OPTIONS = 320, MAX_PATH = 4096 };
 
 static const struct source {
     const char *name, *text;
 } headers[HEADERS] = {{"dialect.h", mvad_kernel_dialect},
                       {"lanes.h", mvad_kernel_lanes},
+                      {"runs.h", mvad_kernel_runs},
                       {"conv.h", mvad_kernel_conv}},
   files[LAUNCH_FILE_COUNT] = {
       [LAUNCH_ELEMENTWISE] = {"elementwise.cl", mvad_kernel_elementwise},

@@ -12,6 +12,9 @@ static const struct selftest_case cases[] = {
     {.op = OP_ADD, .x = {2, 6, 5, 9}, .flags = CASE_SAME},
     {.op = OP_ADD, .x = {2, 7, 5, 10}, .flags = CASE_KEEP, .in_place = 1},
     {.op = OP_ADD, .x = {1, 3, 3, 13}, .flags = CASE_BROADCAST},
+    {.op = OP_ADD, .x = {3, 3, 3, 4}, .flags = CASE_BROADCAST | CASE_RELU},
+    {.op = OP_ADD, .x = {4, 1, 5, 1}, .flags = CASE_BROADCAST},
+    {.op = OP_ADD, .x = {1, 3, 3, 4}, .in_place = 2},
     {.op = OP_ADD, .x = {3, 37, 29, 31}, .flags = CASE_RELU},
     {.op = OP_ADD, .x = {3, 37, 29, 31}, .flags = CASE_BROADCAST},
 
@@ -29,6 +32,7 @@ static const struct selftest_case cases[] = {
     {.op = OP_RELU_GRAD, .x = {2, 8, 8, 64}, .in_place = 1},
     {.op = OP_RELU_GRAD, .x = {3, 5, 4, 17}, .in_place = 1},
     {.op = OP_RELU_GRAD, .x = {1, 33, 31, 5}},
+    {.op = OP_RELU_GRAD, .x = {1, 3, 3, 4}},
 
     /* dropout and drop path: topk is the salt */
     {.op = OP_DROPOUT, .x = {1, 1, 1, 1}, .value = 0.5},
@@ -46,6 +50,8 @@ static const struct selftest_case cases[] = {
     {.op = OP_DROPOUT, .x = {16, 4, 4, 8}, .value = 0.1, .topk = 5, .flags = CASE_PER_IMAGE},
     {.op = OP_DROPOUT, .x = {6, 37, 29, 31}, .value = 0.3, .topk = 6, .flags = CASE_PER_IMAGE},
     {.op = OP_DROPOUT, .x = {3, 37, 29, 31}, .value = 0.3, .topk = 6},
+    {.op = OP_DROPOUT, .x = {1, 3, 3, 4}, .value = 0.3, .topk = 8},
+    {.op = OP_DROPOUT, .x = {5, 3, 3, 4}, .value = 0.4, .topk = 8, .flags = CASE_PER_IMAGE},
 
     /* maximum pooling: all values below zero show a padding that wins */
     {.op = OP_MAX_POOL, .x = {1, 1, 1, 1}, .offset = -2},
@@ -60,6 +66,7 @@ static const struct selftest_case cases[] = {
     {.op = OP_NARROW, .x = {1, 1, 1, 1}},
     {.op = OP_NARROW, .x = {2, 3, 5, 7}, .offset = 1000},
     {.op = OP_NARROW, .x = {64, 3, 3, 64}},
+    {.op = OP_NARROW, .x = {1, 3, 3, 4}},
     {.op = OP_NARROW, .x = {1, 1, 1, 4099}, .offset = -2},
     {.op = OP_NARROW, .x = {3, 5, 4, 17}, .flags = CASE_TINY},
 

@@ -66,10 +66,12 @@ extern "C" __global__ void batch_norm_join_moments(const float *partial, float *
     const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), lanes = static_cast<int>(blockDim.y);
     const bool there = c < channels;
     float sum[1][1] = {}, squares[1][1] = {};
+#pragma unroll 4
     for (int p = static_cast<int>(threadIdx.y); there && p < pieces; p += lanes)
         sum[0][0] += partial[static_cast<size_t>(2 * p) * channels + c];
     sum_over_block(sum, shared);
     const float m = shared[threadIdx.x] / static_cast<float>(rows);
+#pragma unroll 4
     for (int p = static_cast<int>(threadIdx.y); there && p < pieces; p += lanes) {
         const float size = static_cast<float>(min(piece, rows - p * piece));
         const float d = partial[static_cast<size_t>(2 * p) * channels + c] / size - m;
@@ -92,6 +94,7 @@ extern "C" __global__ void norm_join_gradients(const float *partial, float *tota
     float *const shared = reinterpret_cast<float *>(DYNAMIC_SHARED);
     const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), lanes = static_cast<int>(blockDim.y);
     float sum[2][1] = {};
+#pragma unroll 4
     for (int p = static_cast<int>(threadIdx.y); c < channels && p < pieces; p += lanes) {
         sum[0][0] += partial[static_cast<size_t>(2 * p) * channels + c];
         sum[1][0] += partial[static_cast<size_t>(2 * p + 1) * channels + c];

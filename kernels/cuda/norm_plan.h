@@ -45,7 +45,9 @@ static inline void cuda_norm_launch(struct cuda_launch *launch, const char *name
 static inline struct cuda_norm_plan cuda_plan_norm(int64_t rows, int64_t channels, enum cuda_math math,
                                                    int multiprocessors)
 {
-    enum { JOIN_CHANNELS = 32, JOIN_LANES = 8, ROWS_A_THREAD = 4, MAX_GRID = 65535, ROW_THREADS = 256 };
+    /* A block of the kernels that join has the channels of one memory access, and as many lanes as take the pieces in a
+     * few rounds: their time is that of loads one after the other. */
+    enum { JOIN_CHANNELS = 8, JOIN_LANES = 32, ROWS_A_THREAD = 4, MAX_GRID = 65535, ROW_THREADS = 256 };
     const char *const storage = cuda_storage_name(math);
     const struct cuda_rows_plan cut = cuda_plan_rows(rows, channels, math, 2, multiprocessors);
     struct cuda_rows_plan spread = cut, join = cut;
