@@ -36,12 +36,13 @@ static size_t route_workspace(const struct launch_call *call)
 
 static void route_emit(struct launch_call *call)
 {
-    enum { GPU_ITEMS = 64 };
+    enum { GPU_ITEMS = 64, GROUP = 8, TILE = 32 }; /* the latter two of correlate_tiled */
     const struct route_shape s = route_shape_of(call);
     const bool group = !call->device->processor && call->device->largest_group >= GPU_ITEMS;
     const size_t items = group ? GPU_ITEMS : 1, real = launch_real_bytes(call);
     const int lanes = launch_lanes(call, s.channels);
-    launch_kernel(call, LAUNCH_ROUTE, "correlate", lanes, "SELECT_ITEMS", (int)items);
+    launch_kernel(call, LAUNCH_ROUTE, group ? "correlate_tiled" : "correlate", lanes,
+                  "SELECT_ITEMS", (int)items);
     launch_value(call, call->in[0]);
     launch_value(call, call->in[1]);
     launch_scratch(call, 0, real);
@@ -49,7 +50,14 @@ static void route_emit(struct launch_call *call)
     launch_int(call, s.views);
     launch_int(call, s.channels);
     launch_int(call, s.rows);
-    launch_2d(call, s.columns, s.rows);
+    if (group) {
+        const int64_t tiles = divide_up(s.columns, TILE), samples = s.rows / s.columns;
+        const size_t all[3] = {(size_t)(GROUP * tiles), (size_t)(GROUP * tiles * samples)};
+        const size_t tile[3] = {GROUP, GROUP};
+        launch_groups(call, 2, all, tile);
+    } else {
+        launch_2d(call, s.columns, s.rows);
+    }
 
     launch_kernel(call, LAUNCH_ROUTE, "select_windows", lanes, "SELECT_ITEMS", (int)items);
     launch_scratch(call, 0, real);

@@ -26,6 +26,11 @@ static const struct selftest_case cases[] = {
     {.op = OP_ROUTE, .x = {7, 3, 3, 6}, .windows = 3, .views = 7, .topk = 1},
     {.op = OP_ROUTE, .x = {3, 1, 1, 9}, .windows = 1, .views = 3, .topk = 2},
     {.op = OP_ROUTE, .x = {10, 4, 4, 32}, .windows = 4, .views = 5, .topk = 64},
+    /* more windows than a tile of a GPU's kernel, and not a multiple of it */
+    {.op = OP_ROUTE, .x = {2, 9, 9, 66}, .windows = 9, .views = 1, .topk = 10},
+    {.op = OP_ROUTE, .x = {6, 7, 7, 37}, .windows = 7, .views = 3, .topk = 13},
+    {.op = OP_ROUTE, .x = {4, 6, 6, 130}, .windows = 6, .views = 2, .topk = 36},
+    {.op = OP_ROUTE, .x = {8, 5, 5, 1}, .windows = 5, .views = 4, .topk = 6, .flags = CASE_TIES},
     {.op = OP_ROUTE, .x = {4, 4, 4, 2}, .windows = 4, .views = 2, .topk = 3, .flags = CASE_TIES},
     {.op = OP_ROUTE, .x = {5, 3, 3, 4}, .windows = 3, .views = 5, .topk = 7, .flags = CASE_TIES},
     {.op = OP_ROUTE, .x = {2, 5, 5, 1}, .windows = 5, .views = 1, .topk = 11, .flags = CASE_TIES},

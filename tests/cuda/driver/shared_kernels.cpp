@@ -40,6 +40,7 @@ REGISTER(norm_file, layer_norm);
 REGISTER(norm_file, layer_norm_grad_pieces);
 REGISTER(norm_file, layer_norm_grad);
 REGISTER(route_file, correlate);
+REGISTER(route_file, correlate_tiled);
 REGISTER(route_file, select_windows);
 REGISTER(conv_tiled_file, conv_tiled);
 REGISTER(conv_tiled_file, weight_gradient_tiled);
