@@ -159,7 +159,7 @@ __kernel void drop_path(INPUT(x), INPUT_OF(uint, random), OUTPUT(y), ulong image
     load_run(value, x, at, there);
     random_bits(bits, random, salt, image / 4);
     uint own = bits[0];
-    UNROLL for (int j = 1; j < 4; j++)
+    UNROLL for (uint j = 1; j < 4; j++)
         if (image % 4 == j) own = bits[j];
     UNROLL for (int e = 0; e < RUN; e++) value[e] = keep(value[e], own, threshold, scale);
     store_run(y, at, value, there);

@@ -43,7 +43,21 @@ __kernel void window_mean(INPUT(x), OUTPUT(y), int height, int width, int channe
 
 /* 1 - cosine as half the squared distance of the unit vectors: the difference of two numbers close
  * to 1 would lose its digits without a double. Where a norm is below eps the vector is divided by
- * eps and is shorter than 1; half of what its square lacks is added. One work item a pixel. */
+ * eps and is shorter than 1; half of what its square lacks is added. */
+
+/* What makes a unit vector of one with this square. */
+static inline real unit_scale(real square, real eps)
+{
+    const real norm = sqrt(square);
+    return 1 / (norm < eps ? eps : norm);
+}
+
+static inline real lack(real square, real scale, real eps)
+{
+    return sqrt(square) < eps ? 1 - square * scale * scale : 0;
+}
+
+/* For processors: one work item a pixel. */
 __kernel void cosine_map(INPUT(t), INPUT(s), OUTPUT_OF(real, y), int channels, real eps, ulong count)
 {
     BEGIN(t);
@@ -58,15 +72,65 @@ __kernel void cosine_map(INPUT(t), INPUT(s), OUTPUT_OF(real, y), int channels, r
         t2 += a * a;
         s2 += b * b;
     }
-    const real t_norm = sqrt(t2), s_norm = sqrt(s2);
-    const real t_scale = 1 / (t_norm < eps ? eps : t_norm), s_scale = 1 / (s_norm < eps ? eps : s_norm);
+    const real t_scale = unit_scale(t2, eps), s_scale = unit_scale(s2, eps);
     for (int c = 0; c < channels; c++) {
         const real d = LOAD(t, first + c) * t_scale - LOAD(s, first + c) * s_scale;
         distance += d * d;
     }
-    const real t_lack = t_norm < eps ? 1 - t2 * t_scale * t_scale : 0;
-    const real s_lack = s_norm < eps ? 1 - s2 * s_scale * s_scale : 0;
-    y[pixel] = (distance + t_lack + s_lack) / 2;
+    y[pixel] = (distance + lack(t2, t_scale, eps) + lack(s2, s_scale, eps)) / 2;
+}
+
+/* For GPUs: so many neighbouring work items a pixel, which read neighbouring runs; groups of COSINE_GROUP. */
+#define COSINE_ITEMS 16
+#define COSINE_GROUP 256
+
+/* The sum over the items of a pixel, to all of them. */
+static inline real add_items(LOCAL_POINTER(real) sum, real own)
+{
+    const int item = (int)get_local_id(0), place = item % COSINE_ITEMS;
+    barrier(CLK_LOCAL_MEM_FENCE); /* someone may still read the former sum */
+    sum[item] = own;
+    for (int half_way = COSINE_ITEMS / 2; half_way > 0; half_way /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (place < half_way) sum[item] += sum[item + half_way];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return sum[item - place];
+}
+
+__kernel void cosine_map_runs(INPUT(t), INPUT(s), OUTPUT_OF(real, y), int channels, real eps, ulong count)
+{
+    __local real sum[COSINE_GROUP];
+    BEGIN(t);
+    BEGIN(s);
+    BEGIN(y);
+    const size_t pixel = get_global_id(0) / COSINE_ITEMS;
+    const int place = (int)(get_global_id(0) % COSINE_ITEMS);
+    /* Items beyond the last pixel go along with it, up to every barrier. */
+    const size_t first = min((ulong)pixel, count - 1) * channels;
+    real a[RUN], b[RUN], t2 = 0, s2 = 0, distance = 0;
+    for (int c = place * RUN; c < channels; c += COSINE_ITEMS * RUN) {
+        load_run(a, t, first + c, RUN_LENGTH(c, channels));
+        load_run(b, s, first + c, RUN_LENGTH(c, channels));
+        UNROLL for (int e = 0; e < RUN; e++) {
+            t2 += a[e] * a[e];
+            s2 += b[e] * b[e];
+        }
+    }
+    t2 = add_items(sum, t2);
+    s2 = add_items(sum, s2);
+    const real t_scale = unit_scale(t2, eps), s_scale = unit_scale(s2, eps);
+    for (int c = place * RUN; c < channels; c += COSINE_ITEMS * RUN) {
+        load_run(a, t, first + c, RUN_LENGTH(c, channels));
+        load_run(b, s, first + c, RUN_LENGTH(c, channels));
+        UNROLL for (int e = 0; e < RUN; e++) {
+            const real d = a[e] * t_scale - b[e] * s_scale;
+            distance += d * d;
+        }
+    }
+    distance = add_items(sum, distance);
+    if (place == 0 && pixel < count)
+        y[pixel] = (distance + lack(t2, t_scale, eps) + lack(s2, s_scale, eps)) / 2;
 }
 
 /* y = scale * (x resized bilinearly, corners aligned) [+ addend]. Positions are exact in integers. */

@@ -32,15 +32,20 @@ const struct launch_op launch_window_mean = {.emit = window_mean_emit};
 
 static void cosine_map_emit(struct launch_call *call)
 {
+    enum { ITEMS = 16, GROUP = 256 }; /* COSINE_ITEMS, COSINE_GROUP of maps.cl */
     const int64_t pixels = launch_rows(call->in[0]);
-    launch_kernel(call, LAUNCH_MAPS, "cosine_map", 1, NULL, 0);
+    const bool processor = call->device->processor;
+    launch_kernel(call, LAUNCH_MAPS, processor ? "cosine_map" : "cosine_map_runs", 1, NULL, 0);
     launch_value(call, call->in[0]);
     launch_value(call, call->in[1]);
     launch_value(call, call->out[0]);
     launch_int(call, call->in[0]->dim[3]);
     launch_real(call, call->params->norm.eps);
     launch_ulong(call, pixels);
-    launch_1d(call, pixels);
+    if (processor)
+        launch_1d(call, pixels);
+    else
+        launch_groups(call, 1, (const size_t[3]){(size_t)pixels * ITEMS}, (const size_t[3]){GROUP});
 }
 
 const struct launch_op launch_cosine_map = {.emit = cosine_map_emit};

@@ -2,7 +2,7 @@
 #include "backends/launch/ops.h"
 #include "core/base/memory.h"
 
-enum { CHAINS = 8, GPU_LANES = 32, MAX_BLOCKS = 256, LEAST_BLOCK = 4096 };
+enum { CHAINS = 8, GPU_LANES = 128, MAX_BLOCKS = 256, LEAST_BLOCK = 4096 };
 
 /* How reduce.cl cuts a sum. */
 struct cut {
@@ -41,6 +41,14 @@ static void emit_partials(struct launch_call *call, const char *kernel, int inpu
         launch_1d(call, cut.pieces);
 }
 
+/* The group that adds the pieces: FINISH_ITEMS of reduce.cl, one item on a processor. */
+static void launch_finish(struct launch_call *call)
+{
+    enum { FINISH_ITEMS = 256 };
+    const size_t items = call->device->processor ? 1 : FINISH_ITEMS;
+    launch_groups(call, 1, (const size_t[3]){items}, (const size_t[3]){items});
+}
+
 static void mse_emit(struct launch_call *call)
 {
     const struct cut cut = cut_of(call);
@@ -50,7 +58,7 @@ static void mse_emit(struct launch_call *call)
     launch_value(call, call->out[0]);
     launch_int(call, cut.pieces);
     launch_real(call, call->params->mse.weight / (double)cut.count);
-    launch_3d(call, 1, 1, 1);
+    launch_finish(call);
 }
 
 const struct launch_op launch_mse = {.workspace = partial_workspace, .emit = mse_emit};
@@ -63,7 +71,7 @@ static void mse_grad_emit(struct launch_call *call)
     launch_value(call, call->out[0]);
     launch_ulong(call, count);
     launch_real(call, 2 * call->params->mse.weight / (double)count);
-    launch_1d(call, count);
+    launch_1d(call, launch_runs(call, count));
 }
 
 const struct launch_op launch_mse_grad = {.emit = mse_grad_emit};
@@ -75,7 +83,7 @@ static void norm_emit(struct launch_call *call)
     launch_scratch(call, 0, launch_real_bytes(call));
     launch_value(call, call->out[0]);
     launch_int(call, cut_of(call).pieces);
-    launch_3d(call, 1, 1, 1);
+    launch_finish(call);
 }
 
 const struct launch_op launch_norm = {.workspace = partial_workspace, .emit = norm_emit};

@@ -18,6 +18,7 @@ REGISTER(elementwise_file, drop_path);
 REGISTER(maps_file, max_pool);
 REGISTER(maps_file, window_mean);
 REGISTER(maps_file, cosine_map);
+REGISTER(maps_file, cosine_map_runs);
 REGISTER(maps_file, resize);
 REGISTER(maps_file, blur_weights);
 REGISTER(maps_file, blur_columns);
