@@ -14,13 +14,13 @@ out=${1:-bench/results}
 mkdir -p "$out"
 devices=$("$(dirname "$bench")/mvad" devices | awk 'NR > 1 { print $1 }')
 
-# run NAME COMMAND...: its Markdown and JSON from one run, each file replaced as a whole.
+# run FILE COMMAND...: its Markdown and JSON from one run, each file replaced as a whole.
 run() {
-    name=$1
+    file=$1
     shift
-    echo "$name" >&2
-    "$bench" "$@" --format markdown --save "$out/$name.json" > "$out/$name.md.new"
-    mv "$out/$name.md.new" "$out/$name.md"
+    echo "$file" >&2
+    "$bench" "$@" --format markdown --save "$out/$file.json" > "$out/$file.md.new"
+    mv "$out/$file.md.new" "$out/$file.md"
 }
 
 run scaling scaling --svg "$out" "$@"
