@@ -2,7 +2,7 @@
 # Measures what lies under bench/results/: bench/results.sh [FOLDER [MODEL OPTION...]]
 #
 # Everything is run on every device there is; PyTorch beside it where MVAD_PYTHON (default python3) has torch and
-# MVAD_REFERENCE_DIR (default ../shared) the reference. Takes some twelve minutes on two cores that have nothing else to do.
+# MVAD_REFERENCE_DIR (default ../shared) the reference. Takes some fifteen minutes on two cores that have nothing else to do.
 # MVAD_BENCH names the program (default build/release/mvad-bench).
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,7 +30,7 @@ for device in $devices; do
     run "step-$name" step --device "$device" --ops --repeats 5 "$@"
     run "train-$name" step --device "$device" --train --batch 1 --ops --repeats 3 "$@"
     run "latency-$name" latency --device "$device" --repeats 20 "$@"
-    run "tables-$name" tables --device "$device" --batch 1 --only II,VI
+    run "tables-$name" tables --device "$device" --batch 1 --repeats 3 --only II,VI
 done
 run scaling-time scaling --measure --repeats 3 --only views,threads --limit 110 --svg "$out" "$@"
 if "$python" -c 'import torch' 2>/dev/null && [ -e "$MVAD_REFERENCE_DIR/reference/mvad_ref.py" ]; then
