@@ -42,6 +42,19 @@ static void show_progress(struct training *t)
     t->line_open = t->terminal;
 }
 
+static int32_t take_reading(size_t done, size_t total, void *user)
+{
+    struct training *t = user;
+    const double now = clock_seconds(), pause = t->terminal ? 0.1 : SECONDS_BETWEEN_LINES;
+    if (now - t->shown >= pause) {
+        fprintf(stderr, "%sreading the photographs: part %zu of %zu%s", t->terminal ? "\r" : "",
+                done, total, t->terminal ? "\033[K" : "\n");
+        t->line_open = t->terminal;
+        t->shown = now;
+    }
+    return interrupt_came();
+}
+
 static int32_t take_progress(const mvad_train_progress *progress, void *user)
 {
     struct training *t = user;
@@ -76,6 +89,7 @@ int train_run(struct training *t)
     mvad_error error;
     int32_t finished = 0;
     t->run.progress = take_progress;
+    t->run.reading = take_reading;
     t->run.evaluated = show_evaluation;
     t->run.user = t;
     t->shown = clock_seconds();
@@ -84,6 +98,8 @@ int train_run(struct training *t)
     /* The data has been read once by the check: what cannot be read or written now is the run's. */
     if (status == MVAD_ERROR_IO) return command_fail(t->caller, EXIT_FAILED, "%s", error.message);
     if (status) return command_error(t->caller, &error);
+    if (!finished && !t->last.steps)
+        return command_fail(t->caller, EXIT_INTERRUPTED, "stopped before the first step");
     if (!finished)
         return command_fail(t->caller, EXIT_INTERRUPTED,
                             "stopped after step %" PRId64 " of %" PRId64

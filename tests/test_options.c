@@ -189,7 +189,7 @@ static void no_structure_ends_in_padding(void **state)
     ENDS_WITH(mvad_cache_options, user);
     ENDS_WITH(mvad_evaluate_options, user);
     ENDS_WITH(mvad_calibrate_options, user);
-    ENDS_WITH(mvad_train_options, user);
+    ENDS_WITH(mvad_train_options, reading);
     ENDS_WITH(mvad_predict_options, user);
     ENDS_WITH(mvad_picture_options, jpeg);
     ENDS_WITH(mvad_image_view, reserved);

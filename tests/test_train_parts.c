@@ -1,5 +1,6 @@
 /* The parts of a training run: shuffles, schedule, loader, scale of the scores. */
 #include <math.h>
+#include <unistd.h>
 
 #include "core/data/load.h"
 #include "core/train/loader.h"
@@ -257,6 +258,66 @@ static void a_measurement_cut_short_is_made_up(void **state)
     assert_same_run("unscaled", "plain");
 }
 
+struct reading {
+    size_t calls, stop_at;
+};
+
+static int32_t take_reading(size_t done, size_t total, void *user)
+{
+    struct reading *reading = user;
+    assert_int_equal(done, ++reading->calls);
+    assert_int_equal(total, SAMPLES);
+    return done == reading->stop_at;
+}
+
+static void stopped_in_reading_there_is_no_run(void **state)
+{
+    (void)state;
+    mvad_train_options options = train_make_options();
+    struct reading reading = {.stop_at = 4};
+    mvad_error error;
+    int32_t finished = 1;
+    options.reading = take_reading;
+    options.user = &reading;
+    if (train_run("unread", &options, 1, &finished, &error)) fail_msg("%s", error.message);
+    assert_int_equal(finished, 0);
+    assert_int_equal(reading.calls, 4);
+    char *folder = tree_path("unread");
+    assert_int_equal(access(folder, F_OK), -1);
+    free(folder);
+    reading = (struct reading){0};
+    train_whole("unread", &options);
+    assert_int_equal(reading.calls, SAMPLES);
+    assert_same_run("unread", "plain");
+}
+
+/* A model that has the note is not asked again what it is on. */
+static void a_resumed_run_reads_nothing(void **state)
+{
+    (void)state;
+    mvad_train_options options = train_make_options();
+    struct reading reading = {0};
+    char *folder = tree_path("plain"), *file = tree_path("plain/model.safetensors");
+    mvad_model *model;
+    mvad_device *device;
+    mvad_dataset *dataset = train_open_data("data");
+    int32_t finished = 0;
+    assert_int_equal(mvad_device_open("cpu", 1, &device, NULL), MVAD_OK);
+    assert_int_equal(mvad_model_load(file, NULL, &model, NULL), MVAD_OK);
+    options.folder = folder;
+    options.resume = 1;
+    options.reading = take_reading;
+    options.user = &reading;
+    assert_int_equal(mvad_train(model, device, dataset, &options, &finished, NULL), MVAD_OK);
+    assert_int_equal(finished, 1);
+    assert_int_equal(reading.calls, 0);
+    mvad_model_destroy(model);
+    mvad_device_close(device);
+    mvad_dataset_close(dataset);
+    free(file);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +328,8 @@ int main(void)
         cmocka_unit_test(loader_names_a_file_it_cannot_read),
         cmocka_unit_test(a_scale_needs_finite_maps),
         cmocka_unit_test(a_measurement_cut_short_is_made_up),
+        cmocka_unit_test(stopped_in_reading_there_is_no_run),
+        cmocka_unit_test(a_resumed_run_reads_nothing),
     };
     return cmocka_run_group_tests(tests, train_case_make, train_case_remove);
 }

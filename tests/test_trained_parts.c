@@ -64,6 +64,55 @@ static void overlaps_are_told_or_left_out(void **state)
     free(run);
 }
 
+struct stop {
+    size_t calls, at, scored; /* `scored`: parts, at the last call */
+};
+
+static int32_t stop_at(size_t done, size_t total, void *user)
+{
+    struct stop *stop = user;
+    assert_int_equal(total, 3);
+    stop->scored = done;
+    return ++stop->calls == stop->at;
+}
+
+/* Three calls while the parts are compared with those trained on, and one for each that is scored. */
+static void a_stopped_calibration_is_none(void **state)
+{
+    (void)state;
+    char *trained = tree_path("t.csv"), *new = tree_path("new.csv");
+    char *run = tree_path("fresh"), *file = tree_path("fresh/model.safetensors");
+    struct output output = expect_run(0, TRAIN, trained, run);
+    output_free(&output);
+    mvad_model *model;
+    mvad_device *device;
+    mvad_dataset *dataset;
+    mvad_dataset_options open = mvad_dataset_options_default();
+    assert_int_equal(mvad_model_load(file, NULL, &model, NULL), MVAD_OK);
+    assert_int_equal(mvad_device_open("cpu", 1, &device, NULL), MVAD_OK);
+    open.image_size = mvad_model_config(model).image_size;
+    assert_int_equal(mvad_dataset_open(new, &open, &dataset, NULL), MVAD_OK);
+    for (size_t at = 1; at <= 7; at++) {
+        struct stop stop = {.at = at};
+        mvad_calibrate_options options = mvad_calibrate_options_default();
+        int32_t finished = -1;
+        options.progress = stop_at;
+        options.user = &stop;
+        assert_int_equal(mvad_calibrate(model, device, dataset, &options, &finished, NULL), MVAD_OK);
+        assert_int_equal(stop.calls, at < 6 ? at : 6);
+        assert_int_equal(stop.scored, at <= 3 ? 0 : at < 6 ? at - 3 : 3);
+        assert_int_equal(finished, at == 7);
+        assert_true((mvad_model_note(model, "mvad.calibration") != NULL) == (at == 7));
+    }
+    mvad_dataset_close(dataset);
+    mvad_device_close(device);
+    mvad_model_destroy(model);
+    free(trained);
+    free(new);
+    free(run);
+    free(file);
+}
+
 static void a_note_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -119,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlaps_are_told_or_left_out),
+        cmocka_unit_test(a_stopped_calibration_is_none),
         cmocka_unit_test(a_note_that_is_none_is_refused),
         cmocka_unit_test(notes_are_bounded),
     };

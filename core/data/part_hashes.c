@@ -16,7 +16,7 @@ enum { DIGITS = 12, COUNT_TEXT = 24 };
 
 struct work {
     const struct dataset *dataset;
-    const bool *take;
+    const size_t *taken; /* indices of samples */
     uint64_t *hashes;
 };
 
@@ -33,28 +33,45 @@ static bool hash_photograph(const char *path, uint64_t *hash)
 static bool hash_sample(size_t index, void *user)
 {
     struct work *work = user;
-    const struct dataset_sample *sample = &work->dataset->samples[index];
+    const struct dataset_sample *sample = &work->dataset->samples[work->taken[index]];
     uint64_t sum = 0, hash;
-    if (!work->take[index]) return true;
     for (size_t v = 0; v < sample->view_count; v++) {
         if (!hash_photograph(work->dataset->views[sample->first_view + v].image, &hash))
             return true;
         sum += hash_word(HASH_START, hash);
     }
     sum = hash_word(HASH_START, sum) >> 16;
-    work->hashes[index] = sum ? sum : 1;
+    work->hashes[work->taken[index]] = sum ? sum : 1;
     return true;
 }
 
-mvad_status part_hashes_compute(const struct dataset *dataset, const bool *take, uint64_t **hashes,
+mvad_status part_hashes_compute(const struct dataset *dataset, const bool *take,
+                                const struct part_hashes_progress *progress, uint64_t **hashes,
                                 mvad_error *error)
 {
-    *hashes = calloc(dataset->sample_count + 1, sizeof **hashes);
-    if (!*hashes) return error_out_of_memory(error, "hashes of parts", dataset->sample_count);
-    struct work work = {dataset, take, *hashes};
-    const struct parallel_job job = {
-        .count = dataset->sample_count, .work = hash_sample, .user = &work};
-    parallel_run(&job);
+    const size_t all = dataset->sample_count;
+    size_t count = 0, *taken = calloc(all + 1, sizeof *taken);
+    *hashes = calloc(all + 1, sizeof **hashes);
+    if (!taken || !*hashes) {
+        free(taken);
+        free(*hashes);
+        *hashes = NULL;
+        return error_out_of_memory(error, "hashes of parts", all);
+    }
+    for (size_t i = 0; i < all; i++)
+        if (take[i]) taken[count++] = i;
+    struct work work = {dataset, taken, *hashes};
+    const struct parallel_job job = {.count = count,
+                                     .work = hash_sample,
+                                     .user = &work,
+                                     .progress = progress->call,
+                                     .progress_user = progress->user};
+    const bool done = parallel_run(&job);
+    free(taken);
+    if (!done) {
+        free(*hashes);
+        *hashes = NULL;
+    }
     return MVAD_OK;
 }
 

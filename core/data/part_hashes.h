@@ -15,10 +15,18 @@ struct part_hashes {
     uint64_t *hashes; /* owned; ascending */
 };
 
+/* Told after each sample, from any thread but one at a time; anything but 0 stops. */
+struct part_hashes_progress {
+    int32_t (*call)(size_t done, size_t total, void *user); /* may be NULL */
+    void *user;
+};
+
 /* A hash of 48 bits, not 0, of the contents of each sample's photographs, in whatever order, for those
  * samples that are taken: dataset->sample_count of them, to be freed. 0 for the others, and where a
- * photograph cannot be read. Reads every file whole, with all processors. MVAD_ERROR_OUT_OF_MEMORY. */
-mvad_status part_hashes_compute(const struct dataset *dataset, const bool *take, uint64_t **hashes,
+ * photograph cannot be read. Reads every file whole, with all processors, which takes minutes for a large
+ * data set. Stopped: MVAD_OK and *hashes NULL. MVAD_ERROR_OUT_OF_MEMORY. */
+mvad_status part_hashes_compute(const struct dataset *dataset, const bool *take,
+                                const struct part_hashes_progress *progress, uint64_t **hashes,
                                 mvad_error *error);
 
 /* The note's text: the number of parts, a blank, 12 hexadecimal digits a hash. Zeros are passed over;

@@ -36,6 +36,7 @@ struct work {
     bool *take;
     float *sorted; /* the pixels of a part */
     uint64_t data; /* hash of what was seen */
+    bool stopped;  /* asked for by options->progress */
     /* of the class at hand */
     struct scores parts,
         levels; /* `levels`: below which all but pixel_share of a part's pixels are */
@@ -165,13 +166,12 @@ static mvad_status finish_class(struct work *w, const char *name, mvad_error *er
     return MVAD_OK;
 }
 
-static mvad_status take_all(struct work *w, bool *stopped, mvad_error *error)
+static mvad_status take_all(struct work *w, mvad_error *error)
 {
     const mvad_calibrate_options *options = w->options;
     const size_t total = sample_feed_total(w->feed);
     struct sample_batch batch;
     size_t done = 0, class = 0;
-    *stopped = false;
     for (;;) {
         mvad_status status = sample_feed_next(w->feed, &batch, error);
         const size_t next =
@@ -183,8 +183,8 @@ static mvad_status take_all(struct work *w, bool *stopped, mvad_error *error)
         status = take_sample(w, &batch, error);
         if (status) return status;
         done++;
-        *stopped = options->progress && options->progress(done, total, options->user);
-        if (*stopped) return MVAD_OK;
+        w->stopped = options->progress && options->progress(done, total, options->user);
+        if (w->stopped) return MVAD_OK;
     }
 }
 
@@ -224,6 +224,14 @@ static mvad_status treat_trained(struct work *w, const struct part_hashes *train
     return MVAD_OK;
 }
 
+/* No part is scored yet, but the caller can stop. */
+static int32_t tick(size_t done, size_t total, void *user)
+{
+    const struct work *w = user;
+    (void)done;
+    return w->options->progress(0, total, w->options->user);
+}
+
 /* Parts whose photographs were trained on, whatever they are called here. */
 static mvad_status look_for_trained(struct work *w, const mvad_model *model, mvad_error *error)
 {
@@ -236,14 +244,16 @@ static mvad_status look_for_trained(struct work *w, const mvad_model *model, mva
     if (!part_hashes_from_text(note, &trained))
         return error_set(error, MVAD_ERROR_FORMAT,
                          "metadata " TRAINED_PARTS_NOTE " is '%.40s', not hashes of parts", note);
-    mvad_status status = part_hashes_compute(dataset, w->take, &hashes, error);
-    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+    const struct part_hashes_progress progress = {w->options->progress ? tick : NULL, w};
+    mvad_status status = part_hashes_compute(dataset, w->take, &progress, &hashes, error);
+    w->stopped = !status && !hashes;
+    for (size_t i = 0; hashes && i < dataset->sample_count; i++) {
         count += w->take[i];
         if (!hashes[i] || !part_hashes_have(&trained, hashes[i])) continue;
         if (!found++) first = i;
         w->take[i] = false;
     }
-    if (!status) status = treat_trained(w, &trained, found, count, &dataset->samples[first], error);
+    if (hashes) status = treat_trained(w, &trained, found, count, &dataset->samples[first], error);
     part_hashes_free(&trained);
     free(hashes);
     return status;
@@ -339,7 +349,6 @@ mvad_status mvad_calibrate(mvad_model *model, mvad_device *device, const mvad_da
     if (!status) status = check_options(&own, error);
     if (status) return status;
     const size_t size = (size_t)mvad_model_config(model).image_size;
-    bool stopped = false;
     struct work w = {.dataset = &dataset->index,
                      .options = &own,
                      .pixels = size * size,
@@ -347,10 +356,10 @@ mvad_status mvad_calibrate(mvad_model *model, mvad_device *device, const mvad_da
                      .data = HASH_START};
     w.runner.options.samples = 1;
     status = choose(&w, model, dataset->held_out.kept, error);
-    if (!status) status = prepare(&w, model, error);
-    if (!status) status = take_all(&w, &stopped, error);
-    if (!status && !stopped) status = store(&w, model, error);
-    *finished = !status && !stopped;
+    if (!status && !w.stopped) status = prepare(&w, model, error);
+    if (!status && !w.stopped) status = take_all(&w, error);
+    if (!status && !w.stopped) status = store(&w, model, error);
+    *finished = !status && !w.stopped;
     release(&w);
     return status ? status : error_clear(error);
 }

@@ -36,7 +36,7 @@ struct run {
     mvad_device *device;
     const mvad_dataset *dataset;
     mvad_train_progress progress; /* of the last step */
-    bool stop;                    /* asked for by options->progress */
+    bool stop;                    /* asked for by options->progress or options->reading */
     bool unscaled;                /* and that while the scale of the scores was measured */
     mvad_status log_status;       /* of writing an evaluation's rows */
     mvad_error log_error;
@@ -143,7 +143,16 @@ static mvad_status check_evaluation(const struct run *run, mvad_error *error)
                      "evaluation during training needs test samples, and there are none");
 }
 
-/* Everything up to the first step. */
+/* A run that is resumed is one on the same parts, and its model has the note of them. */
+static mvad_status write_notes(struct run *run, mvad_error *error)
+{
+    const mvad_train_options *options = run->options;
+    const struct part_hashes_progress progress = {options->reading, options->user};
+    return run_notes_write(run->model, &run->set, &run->dataset->held_out, options->resume,
+                           &progress, &run->stop, error);
+}
+
+/* Everything up to the first step; or nothing, where run->stop is set. */
 static mvad_status begin(struct run *run, mvad_device *device, const mvad_dataset *dataset,
                          mvad_error *error)
 {
@@ -151,7 +160,8 @@ static mvad_status begin(struct run *run, mvad_device *device, const mvad_datase
     const int32_t views = options->step.views ? options->step.views : run->model->config.views;
     mvad_status status = training_set_make(&dataset->index, views, &run->set, error);
     if (!status) status = check_evaluation(run, error);
-    if (!status) status = run_notes_write(run->model, &run->set, &run->dataset->held_out, error);
+    if (!status) status = write_notes(run, error);
+    if (run->stop) return status;
     /* The learning rate is the trainer's business; it is filled in once there is one. */
     if (!status) status = schedule_make(options, run->set.count, 0, &run->schedule, error);
     if (!status)
@@ -288,7 +298,8 @@ static mvad_status evaluate(struct run *run, mvad_error *error)
 
 static bool is_finished(const struct run *run)
 {
-    return run->step == run->schedule.steps && !evaluation_is_due(run);
+    const int64_t steps = run->schedule.steps; /* 0: it was stopped before the schedule was made */
+    return steps && run->step == steps && !evaluation_is_due(run);
 }
 
 static bool take_scale_progress(void *user)
@@ -342,7 +353,7 @@ mvad_status mvad_train(mvad_model *model, mvad_device *device, const mvad_datase
                       .log = {.file = -1},
                       .evaluations = {.file = -1}};
     status = begin(&run, device, dataset, error);
-    if (!status) status = go(&run, error);
+    if (!status && !run.stop) status = go(&run, error);
     if (!status) *finished = is_finished(&run) && !run.unscaled;
     loader_destroy(run.loader);
     mvad_trainer_destroy(run.trainer);

@@ -7,7 +7,6 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/data/part_hashes.h"
 #include "core/weights/header_text.h"
 
 /* The classes trained on, stored with the model. */
@@ -30,7 +29,9 @@ static mvad_status note_classes(mvad_model *model, const struct dataset *dataset
 }
 
 /* Its parts, whatever their names, so that a calibration knows them again. */
-static mvad_status note_parts(mvad_model *model, const struct training_set *set, mvad_error *error)
+static mvad_status note_parts(mvad_model *model, const struct training_set *set,
+                              const struct part_hashes_progress *progress, bool *stopped,
+                              mvad_error *error)
 {
     const struct dataset *dataset = set->dataset;
     bool *take = calloc(dataset->sample_count + 1, sizeof *take);
@@ -38,10 +39,11 @@ static mvad_status note_parts(mvad_model *model, const struct training_set *set,
     char *text = NULL;
     mvad_status status = take ? MVAD_OK : error_out_of_memory(error, "parts", set->count);
     for (size_t i = 0; i < set->count && take; i++) take[set->samples[i]] = true;
-    if (!status) status = part_hashes_compute(dataset, take, &hashes, error);
-    if (!status && !(text = part_hashes_to_text(hashes, dataset->sample_count)))
+    if (!status) status = part_hashes_compute(dataset, take, progress, &hashes, error);
+    *stopped = !status && !hashes;
+    if (hashes && !(text = part_hashes_to_text(hashes, dataset->sample_count)))
         status = error_out_of_memory(error, "hashes of parts", set->count);
-    if (!status) status = mvad_model_set_note(model, TRAINED_PARTS_NOTE, text, error);
+    if (text) status = mvad_model_set_note(model, TRAINED_PARTS_NOTE, text, error);
     free(text);
     free(hashes);
     free(take);
@@ -49,13 +51,12 @@ static mvad_status note_parts(mvad_model *model, const struct training_set *set,
 }
 
 /* What it is trained on and what was held out of that, for a calibration. */
-static mvad_status note_data(mvad_model *model, const struct training_set *set,
-                             const struct hold_out *held_out, mvad_error *error)
+static mvad_status note_held_out(mvad_model *model, const struct training_set *set,
+                                 const struct hold_out *held_out, mvad_error *error)
 {
     char trained[HASH_TEXT], text[HOLD_OUT_BYTES] = "";
     snprintf(trained, sizeof trained, "%016" PRIx64, dataset_names_hash(set->dataset, NULL));
     mvad_status status = mvad_model_set_note(model, TRAINING_NOTE, trained, error);
-    if (!status) status = note_parts(model, set, error);
     const bool any = held_out->share > 0;
     if (any) hold_out_to_text(held_out, text);
     /* What an earlier training of the model held out may be trained on now. */
@@ -64,8 +65,14 @@ static mvad_status note_data(mvad_model *model, const struct training_set *set,
 }
 
 mvad_status run_notes_write(mvad_model *model, const struct training_set *set,
-                            const struct hold_out *held_out, mvad_error *error)
+                            const struct hold_out *held_out, bool keep_parts,
+                            const struct part_hashes_progress *progress, bool *stopped,
+                            mvad_error *error)
 {
+    *stopped = false;
     mvad_status status = note_classes(model, set->dataset, error);
-    return status ? status : note_data(model, set, held_out, error);
+    if (!status) status = note_held_out(model, set, held_out, error);
+    if (!status && !(keep_parts && mvad_model_note(model, TRAINED_PARTS_NOTE)))
+        status = note_parts(model, set, progress, stopped, error);
+    return status;
 }

@@ -95,8 +95,10 @@ typedef struct mvad_calibrate_options {
     double unsure_rate; /* not below reject_rate, default 0.05; the same: nothing is UNSURE */
     double pixel_share; /* default 0.001 */
     int32_t skip_trained; /* 1: parts that the model was trained on are left out; 0 (default): an error */
-    int32_t reserved;                                           /* 0 */
-    int32_t (*progress)(size_t done, size_t total, void *user); /* not 0 stops; may be NULL */
+    int32_t reserved; /* 0 */
+    /* After each part scored, and with 0 of all after each that was looked at before, then from any thread but
+     * one at a time; not 0 stops; may be NULL. */
+    int32_t (*progress)(size_t done, size_t total, void *user);
     void *user;
 } mvad_calibrate_options;
 

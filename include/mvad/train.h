@@ -57,7 +57,11 @@ typedef struct mvad_train_options {
      * last step's numbers (0 before the first one of a resumed run); not 0 stops the run after a
      * checkpoint, with MVAD_OK and *finished 0. */
     int32_t (*progress)(const mvad_train_progress *progress, void *user);
-    void *user;
+    void *user; /* of all three */
+    /* A new run reads the files of all its photographs first, to note with the model which they are: after
+     * each part, from any thread but one at a time. Not 0 stops, with MVAD_OK and *finished 0, and there is
+     * no run. May be NULL. */
+    int32_t (*reading)(size_t done, size_t total, void *user);
 } mvad_train_options;
 
 MVAD_API void mvad_train_options_init(mvad_train_options *options, size_t size, size_t step_size);

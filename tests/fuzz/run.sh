@@ -10,6 +10,7 @@ seconds=${1:-60}
 shift || true
 here=$PWD/tests/fuzz
 build=$PWD/build/fuzz
+processors=$(nproc) # before OMP_NUM_THREADS, which nproc heeds
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 # a target has a processor
 
 # Seeds that other tests have anyway.
@@ -37,7 +38,7 @@ run_target() {
 }
 
 for target in "${targets[@]}"; do
-    while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    while [ "$(jobs -pr | wc -l)" -ge "$processors" ]; do wait -n || true; done
     echo "fuzz: $target for $seconds s"
     rm -f "$build/fuzz-$target.status"
     run_target "$target" &
